@@ -1,0 +1,84 @@
+# How every part of the house is compiled, and the one function that makes a floor.
+
+include(GNUInstallDirs)
+find_package(Threads REQUIRED)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+add_library(ringside_options INTERFACE)
+add_library(ringside::options ALIAS ringside_options)
+target_compile_options(ringside_options INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror -fstack-protector-strong)
+target_compile_definitions(ringside_options INTERFACE _GLIBCXX_ASSERTIONS)
+target_link_options(ringside_options INTERFACE LINKER:-z,relro,-z,now)
+if(RINGSIDE_SANITIZE)
+  target_compile_options(ringside_options INTERFACE
+    -fsanitize=${RINGSIDE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(ringside_options INTERFACE -fsanitize=${RINGSIDE_SANITIZE})
+else()
+  target_compile_definitions(ringside_options INTERFACE
+    $<$<CONFIG:Release,RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+endif()
+
+# ringside_library(NAME SOURCES... [PUBLIC LIBS...] [PRIVATE LIBS...])
+# makes library ringside_NAME, alias ringside::NAME, whose headers are included as "NAME/file.h".
+function(ringside_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  set(present "")  # while the house is being built: sources that do not stand yet are left out
+  foreach(source ${arg_SOURCES})
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
+      list(APPEND present ${source})
+    endif()
+  endforeach()
+  if(NOT present)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
+    set(present ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)
+  endif()
+  add_library(ringside_${name} STATIC ${present})
+  add_library(ringside::${name} ALIAS ringside_${name})
+  set_target_properties(ringside_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(ringside_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/ringside>)
+  target_compile_features(ringside_${name} PUBLIC cxx_std_20)
+  target_link_libraries(ringside_${name} PUBLIC ${arg_PUBLIC} PRIVATE $<BUILD_INTERFACE:ringside::options> ${arg_PRIVATE})
+endfunction()
+
+# ringside_test(NAME SOURCES... LIBS...) makes a GoogleTest program whose tests ctest knows one by one.
+function(ringside_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ringside::options ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE RINGSIDE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} PROPERTIES LABELS "${arg_LABELS}" DISCOVERY_TIMEOUT 60)
+endfunction()
+
+# Installs the program, the libraries with their headers, and the CMake package `ringside`.
+function(ringside_install)
+  include(CMakePackageConfigHelpers)
+  install(TARGETS ringside RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ringside_base ringside_qmp ringside_gdbstub ringside_guest ringside_policies
+    EXPORT ringsideTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  foreach(floor base qmp gdbstub guest policies)
+    install(DIRECTORY ${floor} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringside FILES_MATCHING PATTERN "*.h")
+  endforeach()
+  install(DIRECTORY policies/shipped/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ringside/policies
+    FILES_MATCHING PATTERN "*.yaml")
+  set(where ${CMAKE_INSTALL_LIBDIR}/cmake/ringside)
+  install(EXPORT ringsideTargets NAMESPACE ringside:: DESTINATION ${where})
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/ringsideConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/ringsideConfig.cmake INSTALL_DESTINATION ${where})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/ringsideConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/ringsideConfig.cmake ${PROJECT_BINARY_DIR}/ringsideConfigVersion.cmake
+    DESTINATION ${where})
+endfunction()

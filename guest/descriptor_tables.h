@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "guest/address_space.h"
+#include "guest/x86/descriptors.h"
+
+namespace ringside::guest {
+
+/// One entry of a descriptor table with where it stands.
+template <class Entry>
+struct Placed {
+  Entry entry;
+  Gva gva;
+  Gpa gpa;
+};
+
+/// What could be read of a table. A page of it that is not mapped costs its own entries only.
+template <class Entry>
+struct DescriptorTable {
+  std::vector<Placed<Entry>> entries;
+  std::vector<Error> unreadable;  ///< one a page; empty: all of the table was read
+};
+
+/// The IDT that `cpu`'s IDTR names, at most 256 gates. A limit that cuts a gate short cuts the table there.
+DescriptorTable<x86::IdtGate> read_idt(AddressSpace& space, const x86::CpuState& cpu);
+/// The GDT that GDTR names, at most 8192 entries; long-mode system descriptors take two slots.
+DescriptorTable<x86::SegmentDescriptor> read_gdt(AddressSpace& space, const x86::CpuState& cpu);
+/// The TSS that TR names.
+Result<Placed<x86::Tss>> read_tss(AddressSpace& space, const x86::CpuState& cpu);
+
+}  // namespace ringside::guest

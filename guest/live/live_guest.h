@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "guest/live/freeze_window.h"
+#include "guest/memory/physical_memory.h"
+#include "guest/snapshot.h"
+#include "qmp/monitor.h"
+
+namespace ringside::guest::live {
+
+enum class Backend { automatic, mapped, process, gdbstub, qmp };
+Result<Backend> parse_backend(std::string_view name);  ///< "auto", "mapped", "process", "gdbstub", "qmp"
+
+/// How MSRs are had.
+enum class MsrSource {
+  automatic,   ///< calibrated if it is or can be calibrated, else from the device state
+  calibrated,  ///< out of QEMU's own CPU state, without stopping; `unavailable` if not calibrated
+  vmstate,     ///< xen-save-devices-state: stops the guest for about 2 ms
+  none,
+};
+
+struct AttachOptions {
+  io::Endpoint endpoint;
+  Backend backend = Backend::automatic;
+  std::string state_directory;  ///< for the freeze journal and the MSR calibration
+  qmp::ConnectOptions connect{};
+};
+
+/// A running guest, attached to by its QMP socket. Detaching (the destructor) leaves nothing behind in QEMU.
+/// Not thread-safe.
+class LiveGuest {
+ public:
+  /// Errors: `refused`, `monitor_busy`, `closed`, `deadline`, `malformed`, `permission`, `unsupported` (no x86 guest).
+  static Result<std::unique_ptr<LiveGuest>> attach(io::EventLoop& loop, AttachOptions options);
+  virtual ~LiveGuest() = default;
+
+  virtual qmp::Monitor& monitor() = 0;
+  virtual memory::PhysicalMemory& memory() = 0;
+  /// Why the better backends were passed over, one line each; for --explain and errors.
+  virtual const std::vector<std::string>& backend_notes() const = 0;
+  virtual FreezeJournal& journal() = 0;
+
+  /// Registers of every vCPU, without stopping the guest but for MsrSource::vmstate.
+  virtual Result<std::vector<x86::CpuState>> read_cpus(MsrSource msrs) = 0;
+  /// Fresh registers, empty page cache; memory is read from the guest as it is asked for.
+  virtual Result<std::unique_ptr<Snapshot>> snapshot(MsrSource msrs = MsrSource::automatic) = 0;
+  virtual Result<std::unique_ptr<FreezeWindow>> freeze() = 0;
+  /// Compare, write, read back, all in one freeze window through the gdbstub. `mismatch` if the guest does not hold
+  /// `expected` (nothing is written then) or does not hold `replacement` afterwards.
+  struct PhysicalWrite {
+    Gpa gpa;
+    Bytes expected, replacement;  ///< of equal length
+  };
+  virtual Result<void> write(const std::vector<PhysicalWrite>& writes) = 0;
+  /// Re-reads the memory map (after hot-plug or reset).
+  virtual Result<void> refresh_map() = 0;
+};
+
+}  // namespace ringside::guest::live

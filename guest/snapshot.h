@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "guest/address.h"
+#include "guest/memory/physical_memory.h"
+#include "guest/read_set.h"
+#include "guest/x86/cpu_state.h"
+
+namespace ringside::guest {
+
+/// What is known of the guest as a machine; comes from QEMU, not from the guest.
+struct GuestInfo {
+  std::string target;        ///< as the user named it (socket path, tcp:..., file)
+  std::string name, uuid;    ///< uuid empty when all zero
+  std::string qemu_version;  ///< "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)"
+  std::string accelerator;   ///< "kvm" or "tcg"
+  std::string status;        ///< run state at the snapshot: "running", "paused", ...
+  std::string backend;       ///< memory backend
+  std::chrono::sys_time<std::chrono::microseconds> taken{};  ///< when the registers were read
+  /// Stable key for baselines: the uuid, else the name, else the target.
+  std::string key() const;
+};
+
+/// The registers of every vCPU at one moment, and guest memory through a page cache. Everything above reads guest
+/// memory through one. It keeps each page that it read (the evidence) and notes in the ReadSet what was looked at.
+/// A page is read at most once, so all of one evaluation sees the same bytes. Not thread-safe.
+class Snapshot {
+ public:
+  /// `memory` must outlive the snapshot (see owned()).
+  Snapshot(GuestInfo info, std::vector<x86::CpuState> cpus, memory::PhysicalMemory& memory);
+  /// The same, keeping `memory` alive.
+  static std::unique_ptr<Snapshot> owned(GuestInfo info, std::vector<x86::CpuState> cpus,
+                                         std::unique_ptr<memory::PhysicalMemory> memory);
+
+  const GuestInfo& info() const { return info_; }
+  /// Registers; `used` says which of them the verdict will depend on.
+  const std::vector<x86::CpuState>& cpus(RegisterGroups used);
+  const memory::MemoryMap& map() const { return memory_->map(); }
+
+  /// Bytes at `gpa`; every page is fetched once. Errors as PhysicalMemory's.
+  Result<void> read(Gpa gpa, std::span<std::byte> into);
+  /// A whole page, valid as long as the snapshot: no copy.
+  Result<std::span<const std::byte, kPageSize>> page(Gpa page);
+  /// Fetches many pages in few calls; failures show when the page is read.
+  void prefetch(std::span<const Gpa> pages);
+
+  /// From now on notes what is read into `recorder` (nullptr: no more). Returns the one before.
+  ReadSet* record_into(ReadSet* recorder);
+
+  /// Pages held, by GPA.
+  const std::unordered_map<std::uint64_t, std::unique_ptr<std::array<std::byte, kPageSize>>>& pages() const {
+    return pages_;
+  }
+
+ private:
+  GuestInfo info_;
+  std::vector<x86::CpuState> cpus_;
+  memory::PhysicalMemory* memory_;
+  std::unique_ptr<memory::PhysicalMemory> owned_memory_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<std::array<std::byte, kPageSize>>> pages_;
+  std::unordered_map<std::uint64_t, Error> failed_;
+  ReadSet* recorder_ = nullptr;
+};
+
+}  // namespace ringside::guest

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "guest/snapshot.h"
+#include "policies/engine/baseline.h"
+#include "policies/tables/table.h"
+
+namespace ringside::policies {
+
+struct QueryColumn {
+  std::string name;
+  ColumnType type = ColumnType::text;  ///< from the table's definition; computed columns are integer or text
+};
+
+struct QueryResult {
+  std::vector<QueryColumn> columns;
+  std::vector<std::vector<Value>> rows;
+  /// Tables that the query read and that could not be read wholly: "idt: vCPU 1: ...". Not empty: the answer is
+  /// not the whole truth.
+  std::vector<std::string> incomplete;
+};
+
+/// Bounds of one query.
+struct QueryLimits {
+  std::size_t max_rows = 1'000'000;
+  std::chrono::milliseconds time{10'000};
+};
+
+/// The tables over one snapshot, as SQL. Read-only: statements that write, attach or load are refused.
+/// Rebinding to another snapshot keeps the connection and its prepared statements, so that a tick prepares nothing.
+/// Not thread-safe.
+class Database {
+ public:
+  static Result<std::unique_ptr<Database>> create();
+  virtual ~Database() = default;
+
+  virtual void bind(guest::Snapshot* snapshot) = 0;
+  /// Makes the rows of `baseline` visible in schema `baseline` (nullptr: empty tables).
+  virtual Result<void> bind_baseline(const Baseline* baseline) = 0;
+
+  /// Errors: `invalid_argument` for bad SQL (message from SQLite), `deadline`, `out_of_bounds`, or what a table that
+  /// could not be read at all said.
+  virtual Result<QueryResult> query(std::string_view sql, const QueryLimits& limits = {}) = 0;
+
+  /// Where a statement is wrong.
+  struct SqlError {
+    std::string message;
+    int offset = -1;  ///< bytes into the SQL; -1: unknown
+  };
+  virtual std::optional<SqlError> check(std::string_view sql) = 0;
+};
+
+}  // namespace ringside::policies

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policies/engine/diagnostics.h"
+
+namespace ringside::policies {
+
+enum class Severity { info, low, medium, high, critical };
+std::string_view to_string(Severity severity);
+
+/// Rows that must equal the baseline's.
+struct Unchanged {
+  std::string table;
+  std::vector<std::string> key;      ///< columns that identify a row
+  std::vector<std::string> columns;  ///< columns that must not change
+  std::string where;                 ///< SQL; empty: all rows
+};
+
+/// How a violation is looked at again before it counts.
+enum class Confirm {
+  second_look,  ///< on a fresh snapshot of the running guest (the default)
+  paused,       ///< on a snapshot taken with the guest stopped
+};
+
+struct Check {
+  std::string id;
+  std::string title;
+  Severity severity = Severity::high;
+  std::vector<std::string> attack;   ///< MITRE ATT&CK ids; the policy's if the check has none
+  std::string query;                 ///< SQL that returns the violating rows (table/where/expect is compiled to it)
+  std::optional<Unchanged> unchanged;  ///< then `query` is compiled from it too
+  std::string message;               ///< template: {{column}}; for `unchanged` also {{old.column}} and {{change}}
+  Confirm confirm = Confirm::second_look;
+  std::vector<std::string> actions;  ///< "alert", "restore", ...
+  bool needs_baseline() const { return unchanged.has_value(); }
+};
+
+/// Which guests a policy applies to; empty: any. A guest that does not match gets `not applicable`.
+struct GuestSelector {
+  std::vector<std::string> paging;        ///< "2-level", "pae", "4-level", "5-level"
+  std::vector<std::string> accelerators;  ///< "kvm", "tcg"
+};
+
+struct Policy {
+  std::string file;
+  std::string name, version, title, description;
+  Severity severity = Severity::high;
+  std::vector<std::string> attack;
+  GuestSelector guests;
+  std::chrono::milliseconds interval{1'000};
+  std::vector<Check> checks;
+};
+
+struct PolicySet {
+  std::vector<Policy> policies;
+  std::vector<Diagnostic> errors;  ///< not empty: none of the policies may be used
+};
+
+/// Loads and fully checks policy files; a directory stands for its *.yaml files, sorted. Every check's SQL is
+/// prepared against the tables' schema, so unknown tables, unknown columns and bad SQL are errors here, with place.
+PolicySet load_policies(const std::vector<std::string>& paths);
+PolicySet load_policy_text(const std::string& file, const std::string& text);
+/// The policies that are compiled into the program (policies/shipped).
+PolicySet shipped_policies();
+
+}  // namespace ringside::policies

@@ -1,7 +1,6 @@
 # How every part of the house is compiled, and the one function that makes a floor.
 
 include(GNUInstallDirs)
-find_package(Threads REQUIRED)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/bytes.h"
+#include "base/error.h"
+#include "gdbstub/target_description.h"
+
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -9,10 +13,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "base/bytes.h"
-#include "base/error.h"
-#include "gdbstub/target_description.h"
 
 namespace ringside::io {
 class EventLoop;
@@ -26,9 +26,9 @@ enum class BreakKind { software = 0, hardware = 1, write_watch = 2, read_watch =
 /// Why the target stopped (`T`/`S` reply).
 struct StopReply {
   int signal = 0;
-  std::optional<unsigned> vcpu;                  ///< 0-based
-  std::optional<std::uint64_t> watch_address;    ///< GVA of a watch point that was hit
-  std::string text;                              ///< the packet as it came
+  std::optional<unsigned> vcpu;                ///< 0-based
+  std::optional<std::uint64_t> watch_address;  ///< GVA of a watch point that was hit
+  std::string text;                            ///< the packet as it came
 };
 
 struct StubOptions {
@@ -37,9 +37,9 @@ struct StubOptions {
   bool allow_writes = false;
 };
 
-/// One connection to QEMU's gdbstub as synchronous code sees it. Connecting stops the guest and an abrupt close
-/// leaves it stopped (QEMU gdbstub/system.c), so only guest::live::GdbAttachment opens one, inside a freeze window.
-/// Errors: `closed`, `deadline`, `malformed`, `peer_error` (gdb `E nn`), `permission`.
+/// One connection to QEMU's gdbstub as synchronous code sees it. Connecting stops the guest and an abrupt
+/// close leaves it stopped (QEMU gdbstub/system.c), so only guest::live::GdbAttachment opens one, inside a
+/// freeze window. Errors: `closed`, `deadline`, `malformed`, `peer_error` (gdb `E nn`), `permission`.
 class Stub {
  public:
   virtual ~Stub() = default;
@@ -71,7 +71,9 @@ class Stub {
   virtual Result<void> detach_and_resume() = 0;
 };
 
-/// Connects to the stub on a Unix socket (never TCP) and reads its target description. `loop` must outlive it.
-Result<std::unique_ptr<Stub>> connect(io::EventLoop& loop, const std::string& socket_path, StubOptions options = {});
+/// Connects to the stub on a Unix socket (never TCP) and reads its target description. `loop` must outlive
+/// it.
+Result<std::unique_ptr<Stub>> connect(io::EventLoop& loop, const std::string& socket_path,
+                                      StubOptions options = {});
 
 }  // namespace ringside::gdbstub

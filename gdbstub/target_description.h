@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/bytes.h"
+#include "base/error.h"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -8,15 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "base/bytes.h"
-#include "base/error.h"
-
 namespace ringside::gdbstub {
 
 /// One register of the `g` packet.
 struct Register {
-  std::string name;      ///< "rax", "cr3", "k_gs_base", ...
-  unsigned number = 0;   ///< GDB's register number (for `p`)
+  std::string name;        ///< "rax", "cr3", "k_gs_base", ...
+  unsigned number = 0;     ///< GDB's register number (for `p`)
   std::size_t offset = 0;  ///< bytes into the `g` reply
   std::size_t size = 0;    ///< bytes
 };
@@ -35,7 +35,7 @@ class RegisterLayout {
 };
 
 /// Parses target.xml; `fetch` gives the text of a file named by xi:include (depth and count are bounded).
-Result<RegisterLayout> parse_target_description(std::string_view target_xml,
-                                                const std::function<Result<std::string>(const std::string&)>& fetch);
+Result<RegisterLayout> parse_target_description(
+    std::string_view target_xml, const std::function<Result<std::string>(const std::string&)>& fetch);
 
 }  // namespace ringside::gdbstub

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
-
-#include "base/error.h"
 
 namespace ringside::io {
 
@@ -36,8 +37,8 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 /// The inverse of parse_endpoint.
 std::string to_string(const Endpoint& endpoint);
 
-/// Who called listen() on the other end of a Unix socket (SO_PEERCRED). For a socket that QEMU opened itself this
-/// is QEMU; under libvirt, which passes the listener in, it is not.
+/// Who called listen() on the other end of a Unix socket (SO_PEERCRED). For a socket that QEMU opened itself
+/// this is QEMU; under libvirt, which passes the listener in, it is not.
 struct PeerCredentials {
   pid_t pid = 0;
   uid_t uid = 0;

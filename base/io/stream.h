@@ -3,29 +3,31 @@
 
 // Includes Asio: only clients' own .cpp files and their tests include this.
 
+#include "base/error.h"
+#include "base/io/endpoint.h"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
+
 #include <chrono>
 #include <memory>
 #include <optional>
-
-#include "base/error.h"
-#include "base/io/endpoint.h"
 
 namespace ringside::io {
 
 namespace asio = boost::asio;
 
-/// A connected byte stream: Unix socket, TCP or TLS. Errors are values: `closed` at end of stream, `cancelled`
-/// when the operation was cancelled, else `io`. Not thread-safe: use from its executor.
+/// A connected byte stream: Unix socket, TCP or TLS. Errors are values: `closed` at end of stream,
+/// `cancelled` when the operation was cancelled, else `io`. Not thread-safe: use from its executor.
 class Stream {
  public:
   virtual ~Stream() = default;
   /// At least one byte, or an error.
   virtual asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) = 0;
   virtual asio::awaitable<Result<void>> write_all(asio::const_buffer from) = 0;
-  /// Writes all of `from`, with `descriptor` as SCM_RIGHTS on its first byte. `unsupported` but on Unix sockets.
+  /// Writes all of `from`, with `descriptor` as SCM_RIGHTS on its first byte. `unsupported` but on Unix
+  /// sockets.
   virtual asio::awaitable<Result<void>> write_with_descriptor(asio::const_buffer from, int descriptor);
   /// Ends both directions; pending operations end with `cancelled` or `closed`. May be called twice.
   virtual void close() = 0;
@@ -33,7 +35,9 @@ class Stream {
   virtual asio::any_io_executor executor() = 0;
 };
 
-/// Connects within `deadline`. `refused` names the reason (no such file, permission, connection refused) and a hint.
-asio::awaitable<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint, std::chrono::milliseconds deadline);
+/// Connects within `deadline`. `refused` names the reason (no such file, permission, connection refused) and
+/// a hint.
+asio::awaitable<Result<std::unique_ptr<Stream>>> connect(Endpoint endpoint,
+                                                         std::chrono::milliseconds deadline);
 
 }  // namespace ringside::io

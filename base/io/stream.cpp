@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/io/stream.h"
+
+#include "base/io/deadline.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace ringside::io {
+
+namespace {
+
+namespace ssl = asio::ssl;
+using asio::ip::tcp;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+using TlsSocket = ssl::stream<tcp::socket>;
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+
+tl::unexpected<Error> stream_failure(const error_code& error, std::string_view what) {
+  if (error == asio::error::operation_aborted)
+    return fail(Errc::cancelled, fmt::format("{}: cancelled", what));
+  if (error == asio::error::eof || error == asio::error::connection_reset ||
+      error == asio::error::broken_pipe || error == ssl::error::stream_truncated ||
+      error == asio::error::bad_descriptor)
+    return fail(Errc::closed, fmt::format("{}: the peer closed the connection", what));
+  return fail(Errc::io, fmt::format("{}: {}", what, error.message()));
+}
+
+/// A stream over an Asio socket or a TLS stream on one.
+template <class Socket>
+class SocketStream : public Stream {
+ public:
+  explicit SocketStream(Socket socket) : socket_(std::move(socket)) {}
+
+  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override {
+    const auto [error, count] = co_await socket_.async_read_some(into, kTuple);
+    if (error) co_return stream_failure(error, "reading");
+    co_return count;
+  }
+
+  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
+    const auto [error, count] = co_await asio::async_write(socket_, from, kTuple);
+    if (error) co_return stream_failure(error, "writing");
+    co_return Result<void>{};
+  }
+
+  /// No TLS close_notify: it would have to wait for the peer, and both protocols know where a message ends.
+  void close() override {
+    error_code ignored;
+    socket_.lowest_layer().shutdown(asio::socket_base::shutdown_both, ignored);
+    socket_.lowest_layer().close(ignored);
+  }
+
+  asio::any_io_executor executor() override { return socket_.get_executor(); }
+
+ protected:
+  Socket socket_;
+};
+
+class UnixStream final : public SocketStream<stream_protocol::socket> {
+ public:
+  explicit UnixStream(stream_protocol::socket socket) : SocketStream(std::move(socket)) {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+      peer_ = PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
+  }
+
+  std::optional<PeerCredentials> peer() const override { return peer_; }
+
+  asio::awaitable<Result<void>> write_with_descriptor(asio::const_buffer from, int descriptor) override {
+    if (from.size() == 0)
+      co_return fail(Errc::invalid_argument, "a descriptor travels with at least one byte");
+    for (;;) {
+      const ssize_t sent = send_with_descriptor(from, descriptor);
+      if (sent >= 0) {  // the descriptor went with the first byte, whatever the count
+        from += static_cast<std::size_t>(sent);
+        break;
+      }
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK)
+        co_return stream_failure(error_code(errno, boost::system::system_category()), "passing a descriptor");
+      const auto [error] = co_await socket_.async_wait(stream_protocol::socket::wait_write, kTuple);
+      if (error) co_return stream_failure(error, "passing a descriptor");
+    }
+    if (from.size() == 0) co_return Result<void>{};
+    co_return co_await write_all(from);
+  }
+
+ private:
+  ssize_t send_with_descriptor(asio::const_buffer from, int descriptor) {
+    iovec vector{const_cast<void*>(from.data()), from.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptor)> control{};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    return sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+  std::optional<PeerCredentials> peer_;
+};
+
+using StreamResult = Result<std::unique_ptr<Stream>>;
+
+std::string connect_hint(const error_code& error, const Endpoint& endpoint) {
+  const bool local = endpoint.kind == Endpoint::Kind::unix_socket;
+  switch (error.value()) {
+    case ENOENT:
+      return "check the path; is QEMU running, and does it listen there?";
+    case EACCES:
+    case EPERM:
+      return "run as root or as the user that runs QEMU; a container or security profile can refuse too";
+    case ECONNREFUSED:
+      return local ? "the socket file is left over from a process that has ended, or is no listening socket"
+                   : "check host and port; is QEMU running, and does it listen there?";
+    case ENOTSOCK:
+      return "this file is no socket";
+    case EPROTOTYPE:
+      return "this socket is of another type than a monitor's";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return "check the host and the route to it";
+    default:
+      return {};
+  }
+}
+
+tl::unexpected<Error> connect_failure(const error_code& error, const Endpoint& endpoint) {
+  const std::string what = fmt::format("cannot connect to {}", to_string(endpoint));
+  if (error == asio::error::operation_aborted) return fail(Errc::cancelled, what + ": cancelled");
+  // A Unix socket whose backlog is full (QEMU listens with a backlog of 1) answers a non-blocking connect so.
+  if (error == asio::error::try_again)
+    return fail(Errc::monitor_busy, what + ": its queue of waiting connections is full",
+                "another client holds it; it serves one at a time");
+  return fail(Errc::refused, fmt::format("{}: {}", what, error.message()), connect_hint(error, endpoint));
+}
+
+asio::awaitable<StreamResult> connect_unix(const Endpoint& endpoint) {
+  // The path with its final zero byte must fit sockaddr_un (unix(7)).
+  if (endpoint.path.empty() || endpoint.path.size() >= sizeof(sockaddr_un::sun_path))
+    co_return fail(
+        Errc::invalid_argument,
+        fmt::format("cannot connect to {}: a socket's path has 1 to {} characters, this one {}",
+                    to_string(endpoint), sizeof(sockaddr_un::sun_path) - 1, endpoint.path.size()),
+        "use a shorter path, relative to the current directory, or a symbolic link to the directory");
+  stream_protocol::socket socket(co_await asio::this_coro::executor);
+  error_code error;
+  socket.open(stream_protocol(), error);
+  if (!error) socket.native_non_blocking(true, error);
+  if (error) co_return connect_failure(error, endpoint);
+  // Not async_connect: it takes EAGAIN (a full backlog) for "in progress", and then reports success. A
+  // non-blocking connect to a Unix socket is never in progress (Linux net/unix/af_unix.c,
+  // unix_stream_connect).
+  const stream_protocol::endpoint address(endpoint.path);
+  if (::connect(socket.native_handle(), address.data(), static_cast<socklen_t>(address.size())) != 0)
+    co_return connect_failure(error_code(errno, boost::system::system_category()), endpoint);
+  co_return std::make_unique<UnixStream>(std::move(socket));
+}
+
+/// A lookup that can be abandoned. getaddrinfo cannot be interrupted, so it runs beside the coroutine, which
+/// waits on a timer that the lookup's end cancels.
+struct Lookup {
+  explicit Lookup(const asio::any_io_executor& executor)
+      : resolver(executor), done(executor, std::chrono::steady_clock::time_point::max()) {}
+  tcp::resolver resolver;
+  asio::steady_timer done;
+  bool finished = false;
+  error_code error;
+  tcp::resolver::results_type addresses;
+};
+
+asio::awaitable<Result<tcp::resolver::results_type>> resolve(const Endpoint& endpoint) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  auto lookup = std::make_shared<Lookup>(executor);
+  lookup->resolver.async_resolve(
+      endpoint.host, std::to_string(endpoint.port), tcp::resolver::numeric_service,
+      [lookup](const error_code& error, const tcp::resolver::results_type& addresses) {
+        lookup->finished = true;
+        lookup->error = error;
+        lookup->addresses = addresses;
+        lookup->done.cancel();
+      });
+  co_await lookup->done.async_wait(kTuple);
+  if (!lookup->finished)
+    co_return fail(Errc::cancelled, fmt::format("looking up {}: cancelled", endpoint.host));
+  if (lookup->error)
+    co_return fail(Errc::refused,
+                   fmt::format("cannot connect to {}: the host was not found: {}", to_string(endpoint),
+                               lookup->error.message()),
+                   "check the host name, or give an address");
+  co_return std::move(lookup->addresses);
+}
+
+asio::awaitable<Result<tcp::socket>> connect_tcp_socket(const Endpoint& endpoint) {
+  RINGSIDE_CO_TRY(const tcp::resolver::results_type addresses, co_await resolve(endpoint));
+  tcp::socket socket(co_await asio::this_coro::executor);
+  const auto [error, address] = co_await asio::async_connect(socket, addresses, kTuple);
+  if (error) co_return connect_failure(error, endpoint);
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  co_return std::move(socket);
+}
+
+asio::awaitable<StreamResult> connect_tcp(const Endpoint& endpoint) {
+  RINGSIDE_CO_TRY(tcp::socket socket, co_await connect_tcp_socket(endpoint));
+  co_return std::make_unique<SocketStream<tcp::socket>>(std::move(socket));
+}
+
+/// A TLS stream keeps the context alive that it was made with (OpenSSL counts references to SSL_CTX).
+Result<ssl::context> make_tls_context(const TlsOptions& options) {
+  ssl::context context(ssl::context::tls_client);
+  error_code error;
+  const auto cannot_load = [&](std::string_view what, const std::string& file) {
+    return fail(Errc::invalid_argument,
+                fmt::format("cannot load the {} '{}': {}", what, file, error.message()),
+                "give a readable file in PEM format");
+  };
+  context.set_verify_mode(ssl::verify_peer);
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  if (options.ca_file.empty()) {
+    if (context.set_default_verify_paths(error); error)
+      return cannot_load("CA certificates", "system's CA store");
+  } else if (context.load_verify_file(options.ca_file, error); error) {
+    return cannot_load("CA certificate", options.ca_file);
+  }
+  if (options.certificate_file.empty() != options.key_file.empty())
+    return fail(Errc::invalid_argument, "a client certificate and its key go together",
+                "give both files or none");
+  if (!options.certificate_file.empty()) {
+    if (context.use_certificate_chain_file(options.certificate_file, error); error)
+      return cannot_load("client certificate", options.certificate_file);
+    if (context.use_private_key_file(options.key_file, ssl::context::pem, error); error)
+      return cannot_load("client key", options.key_file);
+  }
+  return context;
+}
+
+asio::awaitable<StreamResult> connect_tls(const Endpoint& endpoint) {
+  RINGSIDE_CO_TRY(ssl::context context, make_tls_context(endpoint.tls));
+  RINGSIDE_CO_TRY(tcp::socket socket, co_await connect_tcp_socket(endpoint));
+  TlsSocket stream(std::move(socket), context);
+  const std::string name = endpoint.tls.server_name.empty() ? endpoint.host : endpoint.tls.server_name;
+  stream.set_verify_callback(ssl::host_name_verification(name));
+  error_code no_address;
+  asio::ip::make_address(name, no_address);
+  if (no_address) SSL_set_tlsext_host_name(stream.native_handle(), name.c_str());  // RFC 6066: names only
+  const auto [error] = co_await stream.async_handshake(ssl::stream_base::client, kTuple);
+  if (error == asio::error::operation_aborted) co_return connect_failure(error, endpoint);
+  if (error) {
+    const long verdict = SSL_get_verify_result(stream.native_handle());
+    const std::string what = fmt::format("cannot connect to {}: TLS handshake failed", to_string(endpoint));
+    if (verdict == X509_V_OK)
+      co_return fail(Errc::refused, fmt::format("{}: {}", what, error.message()), "does the port speak TLS?");
+    co_return fail(Errc::refused,
+                   fmt::format("{}: the certificate of '{}' is not trusted: {}", what, name,
+                               X509_verify_cert_error_string(verdict)),
+                   "name the CA that signed it, and the name that it carries");
+  }
+  co_return std::make_unique<SocketStream<TlsSocket>>(std::move(stream));
+}
+
+asio::awaitable<StreamResult> connect_any(const Endpoint& endpoint) {
+  switch (endpoint.kind) {
+    case Endpoint::Kind::tcp:
+      co_return co_await connect_tcp(endpoint);
+    case Endpoint::Kind::tls:
+      co_return co_await connect_tls(endpoint);
+    case Endpoint::Kind::unix_socket:
+      break;
+  }
+  co_return co_await connect_unix(endpoint);
+}
+
+}  // namespace
+
+asio::awaitable<Result<void>> Stream::write_with_descriptor(asio::const_buffer, int) {
+  co_return fail(Errc::unsupported, "file descriptors can be passed over a Unix socket only");
+}
+
+asio::awaitable<StreamResult> connect(Endpoint endpoint, std::chrono::milliseconds deadline) {
+  auto operation = connect_any(endpoint);
+  auto bounded = with_deadline(std::move(operation), deadline, "connecting to " + to_string(endpoint));
+  co_return co_await std::move(bounded);
+}
+
+}  // namespace ringside::io

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "base/error.h"
 #include "guest/live/freeze_window.h"
 #include "guest/memory/physical_memory.h"
 #include "guest/snapshot.h"
 #include "qmp/monitor.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace ringside::guest::live {
 
@@ -37,7 +37,9 @@ struct AttachOptions {
 /// Not thread-safe.
 class LiveGuest {
  public:
-  /// Errors: `refused`, `monitor_busy`, `closed`, `deadline`, `malformed`, `permission`, `unsupported` (no x86 guest).
+  /// First gives back what a dead owner's freeze window left of this guest (FreezeJournal::replay).
+  /// Errors: `refused`, `monitor_busy`, `closed`, `deadline`, `malformed`, `permission`, `unsupported` (no
+  /// x86 guest).
   static Result<std::unique_ptr<LiveGuest>> attach(io::EventLoop& loop, AttachOptions options);
   virtual ~LiveGuest() = default;
 
@@ -46,14 +48,19 @@ class LiveGuest {
   /// Why the better backends were passed over, one line each; for --explain and errors.
   virtual const std::vector<std::string>& backend_notes() const = 0;
   virtual FreezeJournal& journal() = 0;
+  /// Who the guest is; `status` and `taken` are of the attach, a snapshot's are fresh.
+  virtual const GuestInfo& info() const = 0;
+  /// The QEMU process, proven by its memory mappings; nullopt where it is out of sight.
+  virtual std::optional<pid_t> qemu_pid() const = 0;
 
   /// Registers of every vCPU, without stopping the guest but for MsrSource::vmstate.
   virtual Result<std::vector<x86::CpuState>> read_cpus(MsrSource msrs) = 0;
   /// Fresh registers, empty page cache; memory is read from the guest as it is asked for.
   virtual Result<std::unique_ptr<Snapshot>> snapshot(MsrSource msrs = MsrSource::automatic) = 0;
+  /// While the window is open, everything here works inside it and opens none of its own.
   virtual Result<std::unique_ptr<FreezeWindow>> freeze() = 0;
-  /// Compare, write, read back, all in one freeze window through the gdbstub. `mismatch` if the guest does not hold
-  /// `expected` (nothing is written then) or does not hold `replacement` afterwards.
+  /// Compare, write, read back, all in one freeze window through the gdbstub; RAM only. `mismatch` if the
+  /// guest does not hold `expected` (nothing is written then) or does not hold `replacement` afterwards.
   struct PhysicalWrite {
     Gpa gpa;
     Bytes expected, replacement;  ///< of equal length

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+#include "guest/snapshot.h"
+#include "policies/tables/table.h"
+
 #include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/error.h"
-#include "guest/snapshot.h"
-#include "policies/tables/table.h"
 
 namespace ringside::policies {
 
@@ -29,7 +29,8 @@ struct Baseline {
   std::map<std::string, StoredTable> tables;
 };
 
-/// Reads the tables that a baseline keeps (`idt`, `gdt`, `tss`, `msrs`, `registers` without general ones, ...).
+/// Reads the tables that a baseline keeps (`idt`, `gdt`, `tss`, `msrs`, `registers` without general ones,
+/// ...).
 Result<Baseline> take_baseline(guest::Snapshot& snapshot);
 
 /// One difference between a baseline and a snapshot.
@@ -41,8 +42,8 @@ struct BaselineDifference {
 };
 Result<std::vector<BaselineDifference>> diff_baseline(const Baseline& baseline, guest::Snapshot& snapshot);
 
-/// If the guest has plainly booted again since (every handler and LSTAR moved by one and the same KASLR slide), the
-/// reason in words; such a baseline says nothing about this boot, so its checks are `unknown`.
+/// If the guest has plainly booted again since (every handler and LSTAR moved by one and the same KASLR
+/// slide), the reason in words; such a baseline says nothing about this boot, so its checks are `unknown`.
 Result<std::optional<std::string>> booted_since(const Baseline& baseline, guest::Snapshot& snapshot);
 
 /// Baselines in an SQLite file; the last one of a guest counts.

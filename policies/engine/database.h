@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "base/error.h"
 #include "guest/snapshot.h"
 #include "policies/engine/baseline.h"
 #include "policies/tables/table.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace ringside::policies {
 
@@ -22,9 +23,16 @@ struct QueryColumn {
 struct QueryResult {
   std::vector<QueryColumn> columns;
   std::vector<std::vector<Value>> rows;
-  /// Tables that the query read and that could not be read wholly: "idt: vCPU 1: ...". Not empty: the answer is
-  /// not the whole truth.
+  /// Tables that the query read and that could not be read wholly: "idt: vCPU 1: ...". Not empty: the answer
+  /// is not the whole truth.
   std::vector<std::string> incomplete;
+};
+
+/// What a statement reads and gives, known without running it.
+struct StatementInfo {
+  std::vector<QueryColumn> columns;          ///< computed columns count as text
+  std::vector<std::string> tables;           ///< tables over the snapshot that it reads, sorted
+  std::vector<std::string> baseline_tables;  ///< tables of schema `baseline` that it reads, sorted
 };
 
 /// Bounds of one query.
@@ -34,8 +42,8 @@ struct QueryLimits {
 };
 
 /// The tables over one snapshot, as SQL. Read-only: statements that write, attach or load are refused.
-/// Rebinding to another snapshot keeps the connection and its prepared statements, so that a tick prepares nothing.
-/// Not thread-safe.
+/// Rebinding to another snapshot keeps the connection and its prepared statements, so that a tick prepares
+/// nothing. Not thread-safe.
 class Database {
  public:
   static Result<std::unique_ptr<Database>> create();
@@ -45,8 +53,8 @@ class Database {
   /// Makes the rows of `baseline` visible in schema `baseline` (nullptr: empty tables).
   virtual Result<void> bind_baseline(const Baseline* baseline) = 0;
 
-  /// Errors: `invalid_argument` for bad SQL (message from SQLite), `deadline`, `out_of_bounds`, or what a table that
-  /// could not be read at all said.
+  /// Errors: `invalid_argument` for bad SQL (message from SQLite), `deadline`, `out_of_bounds`, or what a
+  /// table that could not be read at all said.
   virtual Result<QueryResult> query(std::string_view sql, const QueryLimits& limits = {}) = 0;
 
   /// Where a statement is wrong.
@@ -54,7 +62,12 @@ class Database {
     std::string message;
     int offset = -1;  ///< bytes into the SQL; -1: unknown
   };
-  virtual std::optional<SqlError> check(std::string_view sql) = 0;
+  virtual tl::expected<StatementInfo, SqlError> describe(std::string_view sql) = 0;
+  /// nullopt: it is right.
+  std::optional<SqlError> check(std::string_view sql) {
+    auto info = describe(sql);
+    return info ? std::nullopt : std::optional(std::move(info.error()));
+  }
 };
 
 }  // namespace ringside::policies

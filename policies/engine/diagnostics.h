@@ -16,7 +16,8 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-/// "idt.yaml:12:5: error: unknown key `exepct`\n   12 |     exepct: dpl = 0\n      |     ^\n   = hint: did you mean ..."
+/// "idt.yaml:12:5: error: unknown key `exepct`\n   12 |     exepct: dpl = 0\n      |     ^\n   = hint: did
+/// you mean ..."
 std::string render(const Diagnostic& diagnostic, bool color);
 
 }  // namespace ringside::policies

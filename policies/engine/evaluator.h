@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "base/error.h"
 #include "guest/read_set.h"
 #include "guest/snapshot.h"
 #include "policies/engine/baseline.h"
 #include "policies/engine/database.h"
 #include "policies/engine/policy.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace ringside::policies {
 
@@ -23,8 +23,8 @@ enum class Verdict {
 std::string_view to_string(Verdict verdict);
 
 struct Violation {
-  std::string message;                ///< the template filled in
-  std::string fingerprint;            ///< stable identity: policy, check and key columns; not the changing values
+  std::string message;      ///< the template filled in
+  std::string fingerprint;  ///< stable identity: policy, check and key columns; not the changing values
   std::vector<QueryColumn> columns;
   std::vector<Value> row;
 };
@@ -34,7 +34,8 @@ struct CheckResult {
   const Check* check = nullptr;
   Verdict verdict = Verdict::unknown;
   std::vector<Violation> violations;
-  std::vector<std::string> reasons;  ///< of `unknown`; also beside violations, when the table was read in part
+  std::vector<std::string>
+      reasons;  ///< of `unknown`; also beside violations, when the table was read in part
 };
 
 /// Evaluates policies over snapshots and keeps each policy's last verdict with its read set.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "policies/engine/diagnostics.h"
+
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "policies/engine/diagnostics.h"
 
 namespace ringside::policies {
 
@@ -31,10 +31,10 @@ struct Check {
   std::string id;
   std::string title;
   Severity severity = Severity::high;
-  std::vector<std::string> attack;   ///< MITRE ATT&CK ids; the policy's if the check has none
-  std::string query;                 ///< SQL that returns the violating rows (table/where/expect is compiled to it)
+  std::vector<std::string> attack;  ///< MITRE ATT&CK ids; the policy's if the check has none
+  std::string query;  ///< SQL that returns the violating rows (table/where/expect is compiled to it)
   std::optional<Unchanged> unchanged;  ///< then `query` is compiled from it too
-  std::string message;               ///< template: {{column}}; for `unchanged` also {{old.column}} and {{change}}
+  std::string message;  ///< template: {{column}}; for `unchanged` also {{old.column}} and {{change}}
   Confirm confirm = Confirm::second_look;
   std::vector<std::string> actions;  ///< "alert", "restore", ...
   bool needs_baseline() const { return unchanged.has_value(); }
@@ -62,7 +62,8 @@ struct PolicySet {
 };
 
 /// Loads and fully checks policy files; a directory stands for its *.yaml files, sorted. Every check's SQL is
-/// prepared against the tables' schema, so unknown tables, unknown columns and bad SQL are errors here, with place.
+/// prepared against the tables' schema, so unknown tables, unknown columns and bad SQL are errors here, with
+/// place.
 PolicySet load_policies(const std::vector<std::string>& paths);
 PolicySet load_policy_text(const std::string& file, const std::string& text);
 /// The policies that are compiled into the program (policies/shipped).

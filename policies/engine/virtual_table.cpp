@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies/engine/virtual_table.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace ringside::policies {
+
+namespace {
+
+// Rows that one scan of a table may give. Guest memory decides how many there are, so there must be a bound;
+// the widest table costs about half a kilobyte a row.
+constexpr std::size_t kMaxTableRows = 1u << 19;
+// How often a scan looks at the clock.
+constexpr std::size_t kRowsPerClock = 1024;
+
+// SQLite's own objects, extended (sqlite.org/vtab.html). SQLite holds and passes them as pointers to the
+// base.
+struct VirtualTable : sqlite3_vtab {
+  const Table* table = nullptr;
+  TableContext* context = nullptr;
+};
+struct Cursor : sqlite3_vtab_cursor {
+  std::vector<std::vector<Value>> rows;
+  std::size_t at = 0;
+};
+
+class Collector final : public RowSink {
+ public:
+  Collector(const Table& table, TableContext& context, std::vector<std::vector<Value>>& rows)
+      : table_(table), context_(context), rows_(rows) {}
+
+  bool row(std::vector<Value> cells) override {
+    if (rows_.size() >= kMaxTableRows) {
+      incomplete({Errc::out_of_bounds, "more than " + std::to_string(kMaxTableRows) + " rows"});
+      return false;
+    }
+    if (rows_.size() % kRowsPerClock == kRowsPerClock - 1 && context_.late()) return false;
+    rows_.push_back(std::move(cells));
+    return true;
+  }
+  void incomplete(Error why) override {
+    context_.add_incomplete(std::string(table_.name) + ": " + why.message);
+  }
+
+ private:
+  const Table& table_;
+  TableContext& context_;
+  std::vector<std::vector<Value>>& rows_;
+};
+
+VirtualTable& of(sqlite3_vtab* base) {
+  return *static_cast<VirtualTable*>(base);
+}
+Cursor& of(sqlite3_vtab_cursor* base) {
+  return *static_cast<Cursor*>(base);
+}
+
+void set_error(sqlite3_vtab* base, const std::string& message) {
+  sqlite3_free(base->zErrMsg);
+  base->zErrMsg = sqlite3_mprintf("%s", message.c_str());
+}
+
+int connect(sqlite3* db, void* context, int argc, const char* const* argv, sqlite3_vtab** result,
+            char** error) {
+  const Table* table = argc > 3 ? find_table(argv[3]) : nullptr;
+  if (table == nullptr) {
+    *error = sqlite3_mprintf("no such table in the registry");
+    return SQLITE_ERROR;
+  }
+  const int code = sqlite3_declare_vtab(db, create_statement(*table, "x").c_str());
+  if (code != SQLITE_OK) return code;
+  auto made = std::make_unique<VirtualTable>();
+  made->table = table;
+  made->context = static_cast<TableContext*>(context);
+  *result = made.release();
+  return SQLITE_OK;
+}
+
+int disconnect(sqlite3_vtab* base) {
+  delete static_cast<VirtualTable*>(base);
+  return SQLITE_OK;
+}
+
+/// Takes every usable equality on a pushdown column. SQLite checks the rows again (`omit` stays 0), so a
+/// table is free to make no use of it.
+int best_index(sqlite3_vtab* base, sqlite3_index_info* info) {
+  const Table& table = *of(base).table;
+  int arguments = 0;
+  unsigned taken = 0;
+  for (int i = 0; i < info->nConstraint; ++i) {
+    const auto& constraint = info->aConstraint[i];
+    if (constraint.usable == 0 || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ || constraint.iColumn < 0)
+      continue;
+    const auto name = table.columns[static_cast<std::size_t>(constraint.iColumn)].name;
+    const auto place = std::find(table.pushdown.begin(), table.pushdown.end(), name);
+    if (place == table.pushdown.end()) continue;
+    const unsigned bit = 1u << static_cast<unsigned>(place - table.pushdown.begin());
+    if ((taken & bit) != 0) continue;
+    taken |= bit;
+    info->aConstraintUsage[i].argvIndex = ++arguments;
+  }
+  // The text that reaches xFilter: the columns that the query looks at, then the constrained ones in order of
+  // argv.
+  std::string plan = std::to_string(info->colUsed);
+  for (int argument = 1; argument <= arguments; ++argument)
+    for (int i = 0; i < info->nConstraint; ++i)
+      if (info->aConstraintUsage[i].argvIndex == argument)
+        plan += "," + std::to_string(info->aConstraint[i].iColumn);
+  info->idxStr = sqlite3_mprintf("%s", plan.c_str());
+  if (info->idxStr == nullptr) return SQLITE_NOMEM;
+  info->needToFreeIdxStr = 1;
+  info->estimatedCost = 100'000.0;
+  info->estimatedRows = 10'000;
+  for (int i = 0; i < arguments; ++i) {
+    info->estimatedCost /= 50;
+    info->estimatedRows = std::max<sqlite3_int64>(1, info->estimatedRows / 50);
+  }
+  return SQLITE_OK;
+}
+
+int open(sqlite3_vtab*, sqlite3_vtab_cursor** result) {
+  *result = std::make_unique<Cursor>().release();
+  return SQLITE_OK;
+}
+
+int close(sqlite3_vtab_cursor* base) {
+  delete static_cast<Cursor*>(base);
+  return SQLITE_OK;
+}
+
+/// Reads `plan` back. False: a constraint that no row can meet.
+bool request_of(const Table& table, const char* plan, int argc, sqlite3_value** argv, TableRequest& request) {
+  char* rest = nullptr;
+  request.columns = std::strtoull(plan, &rest, 10);
+  for (int i = 0; i < argc && *rest == ','; ++i) {
+    const auto column = std::strtoul(rest + 1, &rest, 10);
+    const std::string name(table.columns.at(column).name);
+    switch (sqlite3_value_type(argv[i])) {
+      case SQLITE_NULL:
+        return false;  // `= NULL` is never true
+      case SQLITE_INTEGER:
+        request.equal[name] = static_cast<std::int64_t>(sqlite3_value_int64(argv[i]));
+        break;
+      case SQLITE_TEXT:
+        request.equal[name] = std::string(reinterpret_cast<const char*>(sqlite3_value_text(argv[i])));
+        break;
+      default:
+        break;  // SQLite compares by itself
+    }
+  }
+  return true;
+}
+
+int filter(sqlite3_vtab_cursor* base, int, const char* plan, int argc, sqlite3_value** argv) {
+  Cursor& cursor = of(base);
+  VirtualTable& table = of(cursor.pVtab);
+  TableContext& context = *table.context;
+  cursor.rows.clear();
+  cursor.at = 0;
+  TableRequest request;
+  if (!request_of(*table.table, plan, argc, argv, request)) return SQLITE_OK;
+  if (context.snapshot == nullptr) {
+    context.failure = Error{Errc::unavailable, "no snapshot is bound"};
+    return SQLITE_ERROR;
+  }
+  Collector sink(*table.table, context, cursor.rows);
+  auto filled = table.table->fill(*context.snapshot, request, sink);
+  if (!filled) {
+    context.failure = filled.error().within(table.table->name);
+    set_error(cursor.pVtab, context.failure->message);
+    return SQLITE_ERROR;
+  }
+  return context.late() ? SQLITE_INTERRUPT : SQLITE_OK;
+}
+
+int next(sqlite3_vtab_cursor* base) {
+  ++of(base).at;
+  return SQLITE_OK;
+}
+
+int eof(sqlite3_vtab_cursor* base) {
+  return of(base).at >= of(base).rows.size() ? 1 : 0;
+}
+
+int column(sqlite3_vtab_cursor* base, sqlite3_context* result, int index) {
+  const auto& row = of(base).rows[of(base).at];
+  const auto at = static_cast<std::size_t>(index);
+  if (index < 0 || at >= row.size()) return SQLITE_OK;  // NULL
+  if (const auto* number = std::get_if<std::int64_t>(&row[at]))
+    sqlite3_result_int64(result, *number);
+  else if (const auto* text = std::get_if<std::string>(&row[at]))
+    sqlite3_result_text64(result, text->data(), text->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  return SQLITE_OK;
+}
+
+int rowid(sqlite3_vtab_cursor* base, sqlite3_int64* id) {
+  *id = static_cast<sqlite3_int64>(of(base).at);
+  return SQLITE_OK;
+}
+
+constexpr sqlite3_module make_module() {
+  sqlite3_module module{};
+  module.iVersion = 1;
+  module.xCreate = connect;
+  module.xConnect = connect;
+  module.xBestIndex = best_index;
+  module.xDisconnect = disconnect;
+  module.xDestroy = disconnect;
+  module.xOpen = open;
+  module.xClose = close;
+  module.xFilter = filter;
+  module.xNext = next;
+  module.xEof = eof;
+  module.xColumn = column;
+  module.xRowid = rowid;
+  return module;
+}
+constexpr sqlite3_module kModule = make_module();
+
+constexpr std::string_view kAddress = "ADDRESS INTEGER", kBoolean = "BOOLEAN INTEGER", kInteger = "INTEGER",
+                           kText = "TEXT", kBytes = "BYTES TEXT";
+
+}  // namespace
+
+void TableContext::add_incomplete(std::string why) {
+  // Tables are scanned again and again by joins; each reason counts once. A hostile guest cannot grow the
+  // list without end.
+  constexpr std::size_t kMaxReasons = 64;
+  if (incomplete.size() >= kMaxReasons ||
+      std::find(incomplete.begin(), incomplete.end(), why) != incomplete.end())
+    return;
+  incomplete.push_back(std::move(why));
+}
+
+Result<void> register_tables(sqlite3* db, TableContext& context) {
+  if (sqlite3_create_module(db, "ringside", &kModule, &context) != SQLITE_OK)
+    return fail(Errc::io, std::string("SQLite: ") + sqlite3_errmsg(db));
+  return {};
+}
+
+std::string_view declared_type(ColumnType type) {
+  switch (type) {
+    case ColumnType::address:
+      return kAddress;
+    case ColumnType::boolean:
+      return kBoolean;
+    case ColumnType::integer:
+      return kInteger;
+    case ColumnType::text:
+      return kText;
+    case ColumnType::bytes:
+      return kBytes;
+  }
+  return kText;
+}
+
+ColumnType column_type(const char* declared, int sqlite_type_of_first_value) {
+  if (declared != nullptr) {
+    for (const auto type :
+         {ColumnType::address, ColumnType::boolean, ColumnType::integer, ColumnType::text, ColumnType::bytes})
+      if (declared_type(type) == declared) return type;
+  }
+  return sqlite_type_of_first_value == SQLITE_INTEGER ? ColumnType::integer : ColumnType::text;
+}
+
+std::string create_statement(const Table& table, std::string_view name) {
+  std::string sql = "CREATE TABLE " + std::string(name) + "(";
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (i > 0) sql += ", ";
+    sql +=
+        "\"" + std::string(table.columns[i].name) + "\" " + std::string(declared_type(table.columns[i].type));
+  }
+  return sql + ")";
+}
+
+}  // namespace ringside::policies

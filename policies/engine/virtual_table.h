@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/error.h"
+#include "guest/snapshot.h"
+#include "policies/tables/table.h"
+
+#include <sqlite3.h>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace ringside::policies {
+
+/// What all virtual tables of one connection share while a query runs.
+struct TableContext {
+  guest::Snapshot* snapshot = nullptr;
+  std::chrono::steady_clock::time_point deadline{};
+  std::vector<std::string> incomplete;  ///< filled by the running query, without doubles
+  std::optional<Error> failure;         ///< why a table could not be read at all, or a bound was hit
+
+  bool late() const { return std::chrono::steady_clock::now() >= deadline; }
+  void add_incomplete(std::string why);
+};
+
+/// Registers module `ringside`, whose tables are `CREATE VIRTUAL TABLE name USING ringside(name)` for each
+/// name of the registry. `context` must outlive the connection.
+Result<void> register_tables(sqlite3* db, TableContext& context);
+
+/// The declared SQL type of a column, and back. SQLite derives the affinity from it.
+std::string_view declared_type(ColumnType type);
+ColumnType column_type(const char* declared, int sqlite_type_of_first_value);
+
+/// "CREATE TABLE name(column type, ...)" for a table of the registry.
+std::string create_statement(const Table& table, std::string_view name);
+
+}  // namespace ringside::policies

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/support.h"
+
+#include <algorithm>
+
+namespace ringside::policies {
+
+std::string_view to_string(ColumnType type) {
+  switch (type) {
+    case ColumnType::integer:
+      return "integer";
+    case ColumnType::address:
+      return "address";
+    case ColumnType::boolean:
+      return "boolean";
+    case ColumnType::text:
+      return "text";
+    case ColumnType::bytes:
+      return "bytes";
+  }
+  return "?";
+}
+
+const std::vector<Table>& tables() {
+  static const std::vector<Table> all = {gdt_table(),           guest_table(), idt_table(),
+                                         memory_ranges_table(), msrs_table(),  page_mappings_table(),
+                                         registers_table(),     tss_table(),   vcpus_table()};
+  return all;
+}
+
+const Table* find_table(std::string_view name) {
+  const auto& all = tables();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Table& t) { return t.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::optional<std::size_t> Table::column(std::string_view column_name) const {
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (columns[i].name == column_name) return i;
+  return std::nullopt;
+}
+
+bool TableRequest::wants(std::string_view column, std::int64_t value) const {
+  const auto found = equal.find(column);
+  if (found == equal.end()) return true;
+  const auto* number = std::get_if<std::int64_t>(&found->second);
+  return number == nullptr || *number == value;  // another type: SQLite decides by its own rules
+}
+
+bool TableRequest::wants(std::string_view column, std::string_view value) const {
+  const auto found = equal.find(column);
+  if (found == equal.end()) return true;
+  const auto* text = std::get_if<std::string>(&found->second);
+  return text == nullptr || *text == value;
+}
+
+bool started(const guest::x86::CpuState& cpu) {
+  return (cpu.cr0 & guest::x86::cr0::kPe) != 0;
+}
+
+std::vector<const guest::x86::CpuState*> protected_cpus(guest::Snapshot& snapshot,
+                                                        guest::RegisterGroups groups,
+                                                        const TableRequest& request, RowSink& sink) {
+  const auto& cpus = snapshot.cpus(groups | guest::RegisterGroups::control);
+  const bool any = std::any_of(cpus.begin(), cpus.end(), started);
+  if (!any)
+    sink.incomplete(
+        {Errc::unavailable, "no vCPU has left real mode: the guest has not booted an operating system"});
+  std::vector<const guest::x86::CpuState*> chosen;
+  for (const auto& cpu : cpus) {
+    if (!request.wants("vcpu", std::int64_t{cpu.index})) continue;
+    if (started(cpu)) {
+      chosen.push_back(&cpu);
+      continue;
+    }
+    snapshot.cpus(guest::RegisterGroups::general);  // notes that the answer depends on `halted`
+    if (any && !cpu.halted) {
+      sink.incomplete({Errc::unavailable, "vCPU " + std::to_string(cpu.index) + " runs in real mode"});
+    }
+  }
+  return chosen;
+}
+
+}  // namespace ringside::policies

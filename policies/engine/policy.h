@@ -36,14 +36,16 @@ struct Check {
   std::optional<Unchanged> unchanged;  ///< then `query` is compiled from it too
   std::string message;  ///< template: {{column}}; for `unchanged` also {{old.column}} and {{change}}
   Confirm confirm = Confirm::second_look;
-  std::vector<std::string> actions;  ///< "alert", "restore", ...
-  bool needs_baseline() const { return unchanged.has_value(); }
+  std::vector<std::string> actions;          ///< "alert", "restore", ...
+  std::vector<std::string> baseline_tables;  ///< tables of schema `baseline` that the query reads
+  bool needs_baseline() const { return !baseline_tables.empty(); }
 };
 
 /// Which guests a policy applies to; empty: any. A guest that does not match gets `not applicable`.
 struct GuestSelector {
   std::vector<std::string> paging;        ///< "2-level", "pae", "4-level", "5-level"
   std::vector<std::string> accelerators;  ///< "kvm", "tcg"
+  bool nx = false;                        ///< only where every started vCPU has EFER.NXE on
 };
 
 struct Policy {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "guest/address.h"
 #include "guest/memory/physical_memory.h"
 #include "guest/x86/cpu_state.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace ringside::guest {
 
 class Snapshot;
 
-/// Groups of registers that a verdict can depend on. General registers change all the time; what an entry policy
-/// depends on does not.
+/// Groups of registers that a verdict can depend on. General registers change all the time; what an entry
+/// policy depends on does not.
 enum class RegisterGroups : unsigned {
   none = 0,
   general = 1,   ///< GPRs, RIP, RFLAGS, CPL, data segments, CR2, DRs, halted
@@ -31,17 +31,17 @@ constexpr bool has(RegisterGroups set, RegisterGroups one) {
   return (static_cast<unsigned>(set) & static_cast<unsigned>(one)) != 0;
 }
 
-/// What a verdict was computed from: pieces of guest-physical memory with the bytes they held, and register groups.
-/// A verdict is a pure function of its read set: while the read set is unchanged, the verdict stands.
+/// What a verdict was computed from: pieces of guest-physical memory with the bytes they held, and register
+/// groups. A verdict is a pure function of its read set: while the read set is unchanged, the verdict stands.
 class ReadSet {
  public:
-  void note(Gpa gpa, ByteView bytes);     ///< merges with what is noted already
-  void note_unreadable(Gpa page);         ///< a read failed: the verdict is never reused
+  void note(Gpa gpa, ByteView bytes);  ///< merges with what is noted already
+  void note_unreadable(Gpa page);      ///< a read failed: the verdict is never reused
   void note(RegisterGroups groups);
 
   RegisterGroups groups() const { return groups_; }
-  std::size_t bytes() const;
-  std::size_t pieces() const;
+  std::size_t bytes();   ///< noted, each counted once
+  std::size_t pieces();  ///< runs of adjacent bytes
 
   /// Reads everything again in one scatter call and compares. False if a byte differs or could not be read.
   bool unchanged_in(memory::PhysicalMemory& memory);
@@ -49,12 +49,25 @@ class ReadSet {
   bool registers_equal(const std::vector<x86::CpuState>& before, const std::vector<x86::CpuState>& now) const;
 
  private:
+  /// A run of noted bytes: bytes_[offset, offset + size).
   struct Piece {
     Gpa gpa;
-    Bytes bytes;
+    std::size_t size = 0;
+    std::size_t offset = 0;
   };
-  void settle();  ///< sorts and merges pieces_
+  /// What is read again in one request: pieces [first, first + count), and the gaps between those on one
+  /// page.
+  struct Stretch {
+    Gpa gpa;
+    std::size_t size = 0;
+    std::size_t first = 0, count = 0;
+  };
+  void settle();   ///< sorts and merges pieces_
+  void stretch();  ///< makes stretches_ of pieces_, and room to read them into
   std::vector<Piece> pieces_;
+  Bytes bytes_;
+  std::vector<Stretch> stretches_;
+  std::size_t settled_bytes_ = 0;  ///< bytes_.size() after the last settle()
   bool settled_ = true;
   bool unreadable_ = false;
   RegisterGroups groups_ = RegisterGroups::none;

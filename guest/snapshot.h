@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+#include "guest/address.h"
+#include "guest/memory/physical_memory.h"
+#include "guest/read_set.h"
+#include "guest/x86/cpu_state.h"
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -10,12 +16,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "base/error.h"
-#include "guest/address.h"
-#include "guest/memory/physical_memory.h"
-#include "guest/read_set.h"
-#include "guest/x86/cpu_state.h"
 
 namespace ringside::guest {
 
@@ -32,9 +32,9 @@ struct GuestInfo {
   std::string key() const;
 };
 
-/// The registers of every vCPU at one moment, and guest memory through a page cache. Everything above reads guest
-/// memory through one. It keeps each page that it read (the evidence) and notes in the ReadSet what was looked at.
-/// A page is read at most once, so all of one evaluation sees the same bytes. Not thread-safe.
+/// The registers of every vCPU at one moment, and guest memory through a page cache. Everything above reads
+/// guest memory through one. It keeps each page that it read (the evidence) and notes in the ReadSet what was
+/// looked at. A page is read at most once, so all of one evaluation sees the same bytes. Not thread-safe.
 class Snapshot {
  public:
   /// `memory` must outlive the snapshot (see owned()).
@@ -48,7 +48,8 @@ class Snapshot {
   const std::vector<x86::CpuState>& cpus(RegisterGroups used);
   const memory::MemoryMap& map() const { return memory_->map(); }
 
-  /// Bytes at `gpa`; every page is fetched once. Errors as PhysicalMemory's.
+  /// Bytes at `gpa`; every page is fetched once. Errors as PhysicalMemory's. A page that is RAM only in part
+  /// cannot be read.
   Result<void> read(Gpa gpa, std::span<std::byte> into);
   /// A whole page, valid as long as the snapshot: no copy.
   Result<std::span<const std::byte, kPageSize>> page(Gpa page);
@@ -58,17 +59,22 @@ class Snapshot {
   /// From now on notes what is read into `recorder` (nullptr: no more). Returns the one before.
   ReadSet* record_into(ReadSet* recorder);
 
+  using Page = std::array<std::byte, kPageSize>;
   /// Pages held, by GPA.
-  const std::unordered_map<std::uint64_t, std::unique_ptr<std::array<std::byte, kPageSize>>>& pages() const {
-    return pages_;
-  }
+  const std::unordered_map<std::uint64_t, std::unique_ptr<Page>>& pages() const { return pages_; }
+  /// Registers without noting that a verdict depends on them: for keeping and showing a snapshot, not for
+  /// judging.
+  const std::vector<x86::CpuState>& kept_cpus() const { return cpus_; }
 
  private:
+  /// The page that starts at `page`, read if it is not held yet; a failure is remembered and noted.
+  Result<const std::byte*> fetch(Gpa page);
+
   GuestInfo info_;
   std::vector<x86::CpuState> cpus_;
   memory::PhysicalMemory* memory_;
   std::unique_ptr<memory::PhysicalMemory> owned_memory_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<std::array<std::byte, kPageSize>>> pages_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
   std::unordered_map<std::uint64_t, Error> failed_;
   ReadSet* recorder_ = nullptr;
 };

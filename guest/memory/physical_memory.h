@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+#include "guest/address.h"
+#include "guest/memory/memory_map.h"
+
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string_view>
-
-#include "base/error.h"
-#include "guest/address.h"
-#include "guest/memory/memory_map.h"
+#include <vector>
 
 namespace ringside::guest::memory {
 
@@ -20,10 +21,10 @@ struct ReadRequest {
   std::optional<Error> error{};
 };
 
-/// Guest-physical memory, however it is reached. Reads never touch MMIO: the public functions check every byte
-/// against the map (Errc::not_ram) and split at range borders before a backend sees anything. Failures are values
-/// for that read alone: `gone` when QEMU ended or the range was unplugged, `permission`, `io`, `unavailable`.
-/// Not thread-safe.
+/// Guest-physical memory, however it is reached. Reads never touch MMIO: the public functions check every
+/// byte against the map (Errc::not_ram) and split at range borders before a backend sees anything. Failures
+/// are values for that read alone: `gone` when QEMU ended or the range was unplugged, `permission`, `io`,
+/// `unavailable`. Not thread-safe.
 class PhysicalMemory {
  public:
   virtual ~PhysicalMemory() = default;
@@ -46,7 +47,15 @@ class PhysicalMemory {
     std::span<std::byte> into;
     std::optional<Error> error{};
   };
+  /// Fills every piece or sets its error. Pieces are never empty; their order is the requests'.
   virtual void read_pieces(std::span<Piece> pieces) = 0;
+
+ private:
+  /// Appends the pieces of `request` to pieces_; false, with its error set, if a byte of it is no memory.
+  bool split(ReadRequest& request, std::size_t index);
+  // Kept from call to call, so that a repeated scatter read allocates nothing.
+  std::vector<Piece> pieces_;
+  std::vector<std::size_t> owners_;  ///< index of the request that pieces_[i] belongs to
 };
 
 }  // namespace ringside::guest::memory

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/read_set.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ringside::guest {
+
+namespace {
+
+using x86::CpuState;
+
+constexpr std::size_t kSettleAt = 64u << 10;  // noted bytes below which merging early is not worth it
+
+bool general_equal(const CpuState& a, const CpuState& b) {
+  return a.gpr == b.gpr && a.rip == b.rip && a.rflags == b.rflags && a.cpl == b.cpl && a.halted == b.halted &&
+         a.es == b.es && a.cs == b.cs && a.ss == b.ss && a.ds == b.ds && a.fs == b.fs && a.gs == b.gs &&
+         a.cr2 == b.cr2 && a.dr == b.dr;
+}
+
+/// CR4.PGE is left out: a kernel clears and sets it to flush the TLB (Linux arch/x86/mm/tlb.c).
+bool control_equal(const CpuState& a, const CpuState& b) {
+  return a.cr0 == b.cr0 && ((a.cr4 ^ b.cr4) & ~x86::cr4::kPge) == 0 && a.efer == b.efer;
+}
+
+bool tables_equal(const CpuState& a, const CpuState& b) {
+  return a.gdt == b.gdt && a.idt == b.idt && a.ldt == b.ldt && a.tr == b.tr;
+}
+
+/// Known and unknown are never equal, nor are two different reasons for not knowing.
+bool msrs_known_alike(const CpuState& a, const CpuState& b) {
+  return a.msrs.has_value() == b.msrs.has_value() && (a.msrs || a.msrs_unknown == b.msrs_unknown);
+}
+
+bool entry_msrs_equal(const CpuState& a, const CpuState& b) {
+  if (!msrs_known_alike(a, b)) return false;
+  if (!a.msrs) return true;
+  x86::Msrs left = *a.msrs, right = *b.msrs;
+  left.kernel_gs_base = right.kernel_gs_base = 0;  // has a group of its own
+  return left == right;
+}
+
+bool swapped_equal(const CpuState& a, const CpuState& b) {
+  return msrs_known_alike(a, b) && (!a.msrs || a.msrs->kernel_gs_base == b.msrs->kernel_gs_base);
+}
+
+bool groups_equal(RegisterGroups groups, const CpuState& a, const CpuState& b) {
+  return a.index == b.index && (!has(groups, RegisterGroups::general) || general_equal(a, b)) &&
+         (!has(groups, RegisterGroups::control) || control_equal(a, b)) &&
+         (!has(groups, RegisterGroups::tables) || tables_equal(a, b)) &&
+         (!has(groups, RegisterGroups::msrs) || entry_msrs_equal(a, b)) &&
+         (!has(groups, RegisterGroups::root) || a.cr3 == b.cr3) &&
+         (!has(groups, RegisterGroups::swapped) || swapped_equal(a, b)) &&
+         (!has(groups, RegisterGroups::debug) || a.dr == b.dr);
+}
+
+}  // namespace
+
+void ReadSet::note(Gpa gpa, ByteView bytes) {
+  if (bytes.empty() || unreadable_) return;
+  if (bytes.size() > ~gpa.value) {  // no read can have given this
+    unreadable_ = true;
+    return;
+  }
+  if (!pieces_.empty()) {
+    // What follows the last note, or repeats it, needs no piece of its own.
+    Piece& last = pieces_.back();
+    const std::uint64_t into = gpa - last.gpa;
+    if (gpa >= last.gpa && into < last.size && bytes.size() <= last.size - into &&
+        std::memcmp(bytes_.data() + last.offset + into, bytes.data(), bytes.size()) == 0)
+      return;
+    if (into == last.size && last.offset + last.size == bytes_.size()) {
+      bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+      last.size += bytes.size();
+      settled_ = false;
+      return;
+    }
+  }
+  pieces_.push_back({gpa, bytes.size(), bytes_.size()});
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  settled_ = false;
+  // The same table entries are looked at again and again: merging now and then bounds what repeats cost.
+  if (bytes_.size() > kSettleAt && bytes_.size() > 2 * settled_bytes_) settle();
+}
+
+void ReadSet::note_unreadable(Gpa) {
+  unreadable_ = true;
+}
+
+void ReadSet::note(RegisterGroups groups) {
+  groups_ = groups_ | groups;
+}
+
+std::size_t ReadSet::bytes() {
+  settle();
+  return bytes_.size();
+}
+
+std::size_t ReadSet::pieces() {
+  settle();
+  return pieces_.size();
+}
+
+void ReadSet::settle() {
+  if (settled_) return;
+  settled_ = true;
+  std::stable_sort(pieces_.begin(), pieces_.end(),
+                   [](const Piece& a, const Piece& b) { return a.gpa < b.gpa; });
+  std::vector<Piece> merged;
+  Bytes bytes;
+  for (const Piece& piece : pieces_) {
+    const std::byte* from = bytes_.data() + piece.offset;
+    std::uint64_t known = 0;  // leading bytes of `piece` that are noted already
+    if (!merged.empty() && piece.gpa - merged.back().gpa <= merged.back().size) {
+      Piece& last = merged.back();
+      const std::uint64_t into = piece.gpa - last.gpa;
+      known = std::min<std::uint64_t>(piece.size, last.size - into);
+      // Two values for one byte: the verdict rests on a state that no single moment had.
+      if (std::memcmp(bytes.data() + last.offset + into, from, known) != 0) unreadable_ = true;
+      last.size += piece.size - known;
+    } else {
+      merged.push_back({piece.gpa, piece.size, bytes.size()});
+    }
+    bytes.insert(bytes.end(), from + known, from + piece.size);
+  }
+  pieces_ = std::move(merged);
+  bytes_ = std::move(bytes);
+  settled_bytes_ = bytes_.size();
+  stretch();
+}
+
+/// Page-table entries come as many small pieces on one page; one request for all of those is far cheaper than
+/// one each. Pages are the unit in which snapshots read, so what lies between two pieces on one page is
+/// readable too.
+void ReadSet::stretch() {
+  stretches_.clear();
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& piece = pieces_[i];
+    if (!stretches_.empty()) {
+      Stretch& last = stretches_.back();
+      if (page_of(piece.gpa) == page_of(last.gpa + (last.size - 1))) {
+        const std::uint64_t size = piece.gpa + piece.size - last.gpa;
+        total += size - last.size;
+        last.size = size;
+        ++last.count;
+        continue;
+      }
+    }
+    stretches_.push_back({piece.gpa, piece.size, i, 1});
+    total += piece.size;
+  }
+  buffer_.resize(total);
+  requests_.resize(stretches_.size());
+}
+
+bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
+  settle();
+  if (unreadable_) return false;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < stretches_.size(); ++i) {
+    // Spans are set each time: a copied read set must not read into the original's buffer.
+    requests_[i].gpa = stretches_[i].gpa;
+    requests_[i].into = std::span(buffer_).subspan(used, stretches_[i].size);
+    used += stretches_[i].size;
+  }
+  memory.read(requests_);
+  for (std::size_t i = 0; i < stretches_.size(); ++i) {
+    if (requests_[i].error) return false;
+    for (std::size_t k = 0; k < stretches_[i].count; ++k) {
+      const Piece& piece = pieces_[stretches_[i].first + k];
+      if (std::memcmp(requests_[i].into.data() + (piece.gpa - stretches_[i].gpa),
+                      bytes_.data() + piece.offset, piece.size) != 0)
+        return false;
+    }
+  }
+  return true;
+}
+
+bool ReadSet::registers_equal(const std::vector<CpuState>& before, const std::vector<CpuState>& now) const {
+  if (groups_ == RegisterGroups::none) return true;
+  return std::equal(before.begin(), before.end(), now.begin(), now.end(),
+                    [this](const CpuState& a, const CpuState& b) { return groups_equal(groups_, a, b); });
+}
+
+}  // namespace ringside::guest

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "qmp/monitor.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "qmp/monitor.h"
 
 /// The QMP commands that ringside uses, typed. Names and fields: QEMU qapi/*.json.
 namespace ringside::qmp {
@@ -59,8 +59,8 @@ Command<Nothing> cont();
 Command<Nothing> pmemsave(std::uint64_t gpa, std::uint64_t size, std::string_view filename);
 /// HMP text; lines end in CRLF. `cpu` selects the vCPU for commands that look at one.
 Command<std::string> human_monitor_command(std::string_view line, std::optional<unsigned> cpu = {});
-/// Device state without RAM. Always live:false: the default would inactivate the guest's disks when it is paused
-/// already (QEMU migration/savevm.c, qmp_xen_save_devices_state).
+/// Device state without RAM. Always live:false: the default would inactivate the guest's disks when it is
+/// paused already (QEMU migration/savevm.c, qmp_xen_save_devices_state).
 Command<Nothing> xen_save_devices_state(std::string_view filename);
 /// Adds CallOptions::descriptor to a new fd set; `/dev/fdset/ID` then names it.
 Command<FdSet> add_fd(std::string_view opaque);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+#include "base/io/endpoint.h"
+#include "qmp/message.h"
+
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
-#include "base/io/endpoint.h"
-#include "qmp/message.h"
 
 namespace ringside::io {
 class EventLoop;
@@ -24,8 +24,8 @@ struct CallOptions {
   int descriptor = -1;  ///< passed along by SCM_RIGHTS (add-fd, getfd); stays the caller's to close
 };
 
-/// A command with the knowledge of how to read its reply: one definition for the synchronous and the asynchronous
-/// client. The functions that make them are in commands.h.
+/// A command with the knowledge of how to read its reply: one definition for the synchronous and the
+/// asynchronous client. The functions that make them are in commands.h.
 template <class R>
 struct Command {
   std::string name;
@@ -36,10 +36,10 @@ struct Command {
 /// Keeps an event handler subscribed while it lives.
 using Subscription = std::shared_ptr<void>;
 
-/// One QMP connection as synchronous code sees it. Thread-safe: many callers, one queue; each call has a deadline.
-/// A call that fails with `deadline` has been abandoned: its late reply is consumed and dropped.
-/// Errors: `closed`, `deadline`, `cancelled`, `peer_error` (message starts with QMP's error class), `malformed`,
-/// `oversized`.
+/// One QMP connection as synchronous code sees it. Thread-safe: many callers, one queue; each call has a
+/// deadline. A call that fails with `deadline` has been abandoned: its late reply is consumed and dropped.
+/// Errors: `closed`, `deadline`, `cancelled`, `peer_error` (message starts with QMP's error class),
+/// `malformed`, `oversized`.
 class Monitor {
  public:
   virtual ~Monitor() = default;
@@ -71,9 +71,9 @@ struct ConnectOptions {
   std::size_t message_bound = 64u << 20;  ///< bytes; a longer message is `oversized` and ends the connection
 };
 
-/// Connects, negotiates capabilities and asks for the command list. Errors: `refused`, `monitor_busy`, `closed`,
-/// `deadline`, `malformed` (the peer is no QMP monitor).
-/// `loop` must outlive the monitor.
-Result<std::unique_ptr<Monitor>> connect(io::EventLoop& loop, const io::Endpoint& endpoint, ConnectOptions options = {});
+/// Connects, negotiates capabilities and asks for the command list. Errors: `refused`, `monitor_busy`,
+/// `closed`, `deadline`, `malformed` (the peer is no QMP monitor). `loop` must outlive the monitor.
+Result<std::unique_ptr<Monitor>> connect(io::EventLoop& loop, const io::Endpoint& endpoint,
+                                         ConnectOptions options = {});
 
 }  // namespace ringside::qmp

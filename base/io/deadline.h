@@ -12,6 +12,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -19,6 +20,12 @@
 namespace ringside::io {
 
 namespace asio = boost::asio;
+
+/// `deadline` within what clocks can count: not negative, a year at most.
+inline std::chrono::milliseconds bounded(std::chrono::milliseconds deadline) {
+  return std::clamp<std::chrono::milliseconds>(deadline, std::chrono::milliseconds(0),
+                                               std::chrono::hours(365 * 24));
+}
 
 /// The error of something that was not done in the time given: "`what`: not done within 2000 ms".
 inline Error deadline_error(const std::string& what, std::chrono::milliseconds deadline) {
@@ -31,7 +38,7 @@ template <class T>
 asio::awaitable<Result<T>> with_deadline(asio::awaitable<Result<T>> operation,
                                          std::chrono::milliseconds deadline, std::string what) {
   using asio::experimental::awaitable_operators::operator||;
-  asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
+  asio::steady_timer timer(co_await asio::this_coro::executor, bounded(deadline));
   // Each awaitable is named: GCC 12 destroys non-trivial temporaries of a co_await expression twice.
   auto expiry = timer.async_wait(asio::as_tuple(asio::use_awaitable));
   auto race = std::move(operation) || std::move(expiry);

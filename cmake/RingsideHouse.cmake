@@ -52,13 +52,18 @@ function(ringside_library name)
   target_link_libraries(ringside_${name} PUBLIC ${arg_PUBLIC} PRIVATE $<BUILD_INTERFACE:ringside::options> ${arg_PRIVATE})
 endfunction()
 
-# ringside_test(NAME SOURCES... LIBS...) makes a GoogleTest program whose tests ctest knows one by one.
+# ringside_test(NAME SOURCES... LIBS...) makes a GoogleTest program whose tests ctest knows one by one. The target
+# unit_tests builds all of them.
 function(ringside_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ringside::options ${arg_LIBS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE RINGSIDE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
   gtest_discover_tests(${name} PROPERTIES LABELS "${arg_LABELS}" DISCOVERY_TIMEOUT 60)
+  add_dependencies(unit_tests ${name})
 endfunction()
 
 # Installs the program, the libraries with their headers, and the CMake package `ringside`.

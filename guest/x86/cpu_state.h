@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+#include "guest/address.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include "base/error.h"
-#include "guest/address.h"
 
 namespace ringside::guest::x86 {
 
@@ -17,7 +17,8 @@ struct Segment {
   std::uint16_t selector = 0;
   std::uint64_t base = 0;
   std::uint32_t limit = 0;
-  std::uint32_t flags = 0;  ///< high doubleword of the descriptor, as QEMU keeps it (attributes in bits 8..23)
+  std::uint32_t flags =
+      0;  ///< high doubleword of the descriptor, as QEMU keeps it (attributes in bits 8..23)
   bool operator==(const Segment&) const = default;
 };
 
@@ -49,9 +50,9 @@ namespace cr0 {
 inline constexpr std::uint64_t kPe = 1u << 0, kWp = 1u << 16, kPg = 1u << 31;
 }
 namespace cr4 {
-inline constexpr std::uint64_t kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kUmip = 1u << 11, kLa57 = 1u << 12,
-                               kFsgsbase = 1u << 16, kPcide = 1u << 17, kSmep = 1u << 20, kSmap = 1u << 21,
-                               kPke = 1u << 22, kCet = 1u << 23;
+inline constexpr std::uint64_t kPse = 1u << 4, kPae = 1u << 5, kPge = 1u << 7, kUmip = 1u << 11,
+                               kLa57 = 1u << 12, kFsgsbase = 1u << 16, kPcide = 1u << 17, kSmep = 1u << 20,
+                               kSmap = 1u << 21, kPke = 1u << 22, kCet = 1u << 23;
 }
 namespace efer {
 inline constexpr std::uint64_t kSce = 1u << 0, kLme = 1u << 8, kLma = 1u << 10, kNxe = 1u << 11;
@@ -76,12 +77,18 @@ struct CpuState {
   std::string msrs_unknown;
 
   bool long_mode() const { return (efer & efer::kLma) != 0; }
+  /// In long mode but in a 32- or 16-bit code segment (a 32-bit program under a 64-bit kernel): CS.L is
+  /// clear.
+  bool compatibility_mode() const { return long_mode() && (cs.flags & (1u << 21)) == 0; }
   PagingMode paging_mode() const;
   bool operator==(const CpuState&) const = default;
 };
 
 /// The vCPUs in the text of HMP `info registers -a`, in the 32- and the 64-bit form, CRLF or LF
 /// (QEMU target/i386/cpu-dump.c). MSRs stay unknown. `malformed` names the field that is missing.
+/// QEMU prints 32 bits of the general registers, RIP and segment bases of a CPU in compatibility_mode(): its
+/// TR, LDT, FS and GS bases are then cut (descriptor_tables.h, complete_tr_base, gets TR's back), and 32 bits
+/// of CR0 and CR4 always.
 Result<std::vector<CpuState>> parse_info_registers(std::string_view text);
 
 }  // namespace ringside::guest::x86

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
 namespace ringside::gdbstub {
@@ -27,6 +28,12 @@ std::optional<unsigned> hex_digit(char c) {
   return std::nullopt;
 }
 
+char take_front(std::string_view& input) {
+  const char c = input.front();
+  input.remove_prefix(1);
+  return c;
+}
+
 }  // namespace
 
 std::string encode_packet(std::string_view payload) {
@@ -44,10 +51,9 @@ std::string encode_packet(std::string_view payload) {
 
 Result<std::optional<Frame>> PacketDecoder::next(std::string_view& input) {
   while (!input.empty()) {
-    const char c = input.front();
-    input.remove_prefix(1);
     switch (state_) {
-      case State::idle:
+      case State::idle: {
+        const char c = take_front(input);
         if (c == '+') return Frame{Frame::Kind::ack, {}};
         if (c == '-') return Frame{Frame::Kind::nak, {}};
         // Other bytes between packets carry nothing (GDB's remote.c skips them too).
@@ -57,26 +63,31 @@ Result<std::optional<Frame>> PacketDecoder::next(std::string_view& input) {
           state_ = State::payload;
         }
         break;
-      case State::payload:
-        if (c == '#') {
-          state_ = State::first_digit;
-        } else if (c == '$') {  // never inside a packet: the rest of the one before was lost
-          notification_ = false;
-          raw_.clear();
-        } else if (raw_.size() == max_payload_) {
+      }
+      case State::payload: {
+        const auto length = std::min(input.find_first_of("#$"), input.size());
+        if (length > max_payload_ - raw_.size())
           return fail(Errc::oversized,
                       fmt::format("the stub sent a packet of more than {} bytes", max_payload_));
-        } else {
-          raw_ += c;
+        raw_ += input.substr(0, length);
+        input.remove_prefix(length);
+        if (input.empty()) break;
+        if (input.front() == '#') {
+          state_ = State::first_digit;
+        } else {  // `$` never stands inside a packet: the rest of the one before was lost
+          notification_ = false;
+          raw_.clear();
         }
+        input.remove_prefix(1);
         break;
+      }
       case State::first_digit:
-        first_digit_ = c;
+        first_digit_ = take_front(input);
         state_ = State::second_digit;
         break;
       case State::second_digit: {
         state_ = State::idle;
-        auto frame = finish(c);
+        auto frame = finish(take_front(input));
         if (!frame || *frame) return frame;
         break;
       }
@@ -98,6 +109,7 @@ Result<std::optional<Frame>> PacketDecoder::finish(char second_digit) {
 }
 
 Result<std::string> PacketDecoder::decode() const {
+  if (raw_.find_first_of("}*") == std::string::npos) return raw_;  // as most replies are
   std::string payload;
   payload.reserve(raw_.size());
   for (std::size_t i = 0; i < raw_.size(); ++i) {

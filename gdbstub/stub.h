@@ -51,17 +51,23 @@ class Stub {
   virtual Result<std::map<std::string, Bytes>> registers(unsigned vcpu) = 0;
   /// Guest-virtual memory through `vcpu`'s own page tables.
   virtual Result<void> read_virtual(unsigned vcpu, std::uint64_t gva, std::span<std::byte> into) = 0;
-  /// Guest-physical memory. The stub answers zeros beyond RAM and touches devices: ask only for RAM and ROM.
+  /// Guest-physical memory; `unsupported` before QEMU 4.1. The stub answers zeros beyond RAM and touches
+  /// devices: ask only for RAM and ROM.
   virtual Result<void> read_physical(std::uint64_t gpa, std::span<std::byte> into) = 0;
   virtual Result<void> write_physical(std::uint64_t gpa, ByteView from) = 0;
 
   virtual Result<void> insert(BreakKind kind, std::uint64_t gva, unsigned length) = 0;
   virtual Result<void> remove(BreakKind kind, std::uint64_t gva, unsigned length) = 0;
-  /// Lets all vCPUs run; wait_stop() then waits for the next stop.
+  /// Lets all vCPUs run; wait_stop() then waits for the next stop. Until then nothing else but interrupt(),
+  /// close() and detach_and_resume() is possible (`invalid_argument`): any packet would stop the guest.
   virtual Result<void> resume() = 0;
+  /// One instruction of `vcpu`; the others stand still. `deadline` if it executed none, because it is halted.
   virtual Result<StopReply> step(unsigned vcpu) = 0;
+  /// `deadline` means here that the guest is still running; the connection stays in use.
   virtual Result<StopReply> wait_stop(std::chrono::milliseconds deadline) = 0;
-  /// HMP command by qRcmd; its output.
+  /// Stops a guest that resume() let run.
+  virtual Result<StopReply> interrupt() = 0;
+  /// HMP command by qRcmd; its output. Without allow_writes only `info`, `help`, `gva2gpa` and `gpa2hva`.
   virtual Result<std::string> monitor_command(std::string_view line) = 0;
 
   /// Resets physical mode, removes this connection's break points, and closes without `D`, so the guest stays

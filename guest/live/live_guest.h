@@ -66,7 +66,8 @@ class LiveGuest {
     Bytes expected, replacement;  ///< of equal length
   };
   virtual Result<void> write(const std::vector<PhysicalWrite>& writes) = 0;
-  /// Re-reads the memory map (after hot-plug or reset).
+  /// Re-reads the memory map and chooses the backend anew (after hot-plug or reset). memory() is another one
+  /// then: snapshots of before must be gone.
   virtual Result<void> refresh_map() = 0;
 };
 

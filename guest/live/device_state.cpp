@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/live/device_state.h"
+
+#include "guest/live/private_directory.h"
+#include "guest/x86/vmstate_cpu.h"
+#include "qmp/commands.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace ringside::guest::live {
+
+namespace {
+
+constexpr std::uint64_t kStreamBound = 256u << 20;  // bytes; a machine with many devices has a few MiB
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+auto system_failure(std::string_view what) {
+  return fail(Errc::io, fmt::format("cannot {}: {}", what, std::strerror(errno)));
+}
+
+/// Saving the state under a migration would disturb it (migration/savevm.c shares its state).
+Result<void> check_no_migration(qmp::Monitor& monitor) {
+  RINGSIDE_TRY(const qmp::Json migration, monitor.execute("query-migrate"));
+  const auto status = migration.is_object() ? migration.find("status") : migration.end();
+  if (!migration.is_object() || status == migration.end() || !status->is_string()) return {};
+  const std::string state = *status;
+  for (const std::string_view harmless : {"none", "completed", "failed", "cancelled"})
+    if (state == harmless) return {};
+  return fail(Errc::unavailable, fmt::format("a migration is {}: the device state is left alone", state));
+}
+
+Result<Bytes> read_all(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return system_failure("look at the saved device state");
+  if (static_cast<std::uint64_t>(info.st_size) > kStreamBound)
+    return fail(Errc::oversized, fmt::format("the device state has {} bytes", info.st_size));
+  Bytes stream(static_cast<std::size_t>(info.st_size));
+  std::size_t done = 0;
+  while (done < stream.size()) {
+    const ssize_t n = ::pread(fd, stream.data() + done, stream.size() - done, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return system_failure("read the saved device state");
+    done += static_cast<std::size_t>(n);
+  }
+  return stream;
+}
+
+/// Through a passed memory file: nothing touches a disk, and no folder need be shared.
+Result<Bytes> save_by_descriptor(qmp::Monitor& monitor) {
+  const Descriptor memory(::memfd_create("ringside-device-state", MFD_CLOEXEC));
+  if (!memory.valid()) return system_failure("make a memory file");
+  // QEMU opens /dev/fdset/N for writing only and takes no descriptor with other access (util/osdep.c,
+  // qemu_dup_flags): a read-write memfd would be "Permission denied".
+  const Descriptor writer(
+      ::open(fmt::format("/proc/self/fd/{}", memory.get()).c_str(), O_WRONLY | O_CLOEXEC));
+  if (!writer.valid()) return system_failure("open the memory file for writing");
+  auto add = qmp::add_fd("ringside device state");
+  RINGSIDE_TRY(const qmp::FdSet set, monitor.call(add, {.descriptor = writer.get()}));
+  const auto saved = monitor.call(qmp::xen_save_devices_state(fmt::format("/dev/fdset/{}", set.fdset_id)));
+  (void)monitor.call(qmp::remove_fd(set.fdset_id));
+  if (!saved) return fail(saved.error());
+  return read_all(memory.get());
+}
+
+/// Where no descriptor can be passed (TCP): through a file that both sides see.
+Result<Bytes> save_by_file(qmp::Monitor& monitor) {
+  std::string reason = "no folder that both sides see";
+  for (const std::string& base : private_directory_bases(monitor.endpoint())) {
+    const auto directory = PrivateDirectory::create(base, monitor.peer());
+    if (!directory) continue;
+    const std::string path = directory->path() + "/state";
+    if (const auto saved = monitor.call(qmp::xen_save_devices_state(path)); !saved) {
+      reason = saved.error().message;
+      continue;
+    }
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (file.valid()) return read_all(file.get());
+    reason = "QEMU wrote the device state out of our sight";
+  }
+  return fail(Errc::unavailable, reason);
+}
+
+}  // namespace
+
+Result<Bytes> save_device_state(qmp::Monitor& monitor) {
+  if (!monitor.supports("xen-save-devices-state"))
+    return fail(Errc::unsupported, "this QEMU has no xen-save-devices-state");
+  RINGSIDE_CHECK(check_no_migration(monitor));
+  if (monitor.endpoint().kind == io::Endpoint::Kind::unix_socket) return save_by_descriptor(monitor);
+  return save_by_file(monitor);
+}
+
+Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor, unsigned vcpu_count) {
+  RINGSIDE_TRY(const Bytes stream, save_device_state(monitor));
+  return x86::parse_vmstate_cpus(stream, vcpu_count);
+}
+
+}  // namespace ringside::guest::live

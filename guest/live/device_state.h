@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.h"
+#include "guest/x86/cpu_state.h"
+#include "qmp/monitor.h"
+
+#include <vector>
+
+namespace ringside::guest::live {
+
+/// The state of all devices, without RAM, as xen-save-devices-state writes it. QEMU stops the guest for it
+/// (about 2 ms) and lets it run again itself. `unavailable` while a migration is active, or if no file can be
+/// shared.
+Result<Bytes> save_device_state(qmp::Monitor& monitor);
+
+/// The vCPUs of that stream, MSRs included.
+Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor, unsigned vcpu_count);
+
+}  // namespace ringside::guest::live

@@ -14,6 +14,8 @@
 
 namespace ringside::policies {
 
+class Database;
+
 /// The rows of one table as they stood when the baseline was taken.
 struct StoredTable {
   std::vector<std::string> columns;
@@ -40,11 +42,15 @@ struct BaselineDifference {
   std::string column;  ///< empty for a row that is new or gone
   std::string before, now;
 };
+/// The stable columns compared. What could not be read now is one difference with an empty key and the reason
+/// in `now`, and the rows missing for it do not count as gone.
 Result<std::vector<BaselineDifference>> diff_baseline(const Baseline& baseline, guest::Snapshot& snapshot);
 
 /// If the guest has plainly booted again since (every handler and LSTAR moved by one and the same KASLR
 /// slide), the reason in words; such a baseline says nothing about this boot, so its checks are `unknown`.
 Result<std::optional<std::string>> booted_since(const Baseline& baseline, guest::Snapshot& snapshot);
+/// The same over the snapshot that is bound to `database`.
+Result<std::optional<std::string>> booted_since(const Baseline& baseline, Database& database);
 
 /// Baselines in an SQLite file; the last one of a guest counts.
 class BaselineStore {

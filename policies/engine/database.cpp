@@ -253,6 +253,11 @@ Result<void> DatabaseImpl::step_all(sqlite3_stmt* statement, const QueryLimits& 
                   "the query took longer than " + std::to_string(limits.time.count()) + " ms");
     if (code != SQLITE_ROW)
       return fail(context_.failure ? *context_.failure : sqlite_error(Errc::invalid_argument));
+    if (result.rows.size() >= limits.max_rows && limits.cut) {
+      context_.add_incomplete("more than " + std::to_string(limits.max_rows) +
+                              " rows: only the first are given");
+      return {};
+    }
     if (result.rows.size() >= limits.max_rows)
       return fail(Errc::out_of_bounds,
                   "the query gives more than " + std::to_string(limits.max_rows) + " rows",

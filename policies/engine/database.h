@@ -39,6 +39,8 @@ struct StatementInfo {
 struct QueryLimits {
   std::size_t max_rows = 1'000'000;
   std::chrono::milliseconds time{10'000};
+  bool cut = false;  ///< more rows than max_rows: give the first ones and say so in `incomplete`, instead of
+                     ///< an error
 };
 
 /// The tables over one snapshot, as SQL. Read-only: statements that write, attach or load are refused.

@@ -34,6 +34,8 @@ struct Check {
   std::vector<std::string> attack;  ///< MITRE ATT&CK ids; the policy's if the check has none
   std::string query;  ///< SQL that returns the violating rows (table/where/expect is compiled to it)
   std::optional<Unchanged> unchanged;  ///< then `query` is compiled from it too
+  std::string table;                   ///< of table/where/expect and `unchanged`; empty for `query`
+  std::vector<std::string> key;        ///< result columns that tell one violation from another; empty: all
   std::string message;  ///< template: {{column}}; for `unchanged` also {{old.column}} and {{change}}
   Confirm confirm = Confirm::second_look;
   std::vector<std::string> actions;          ///< "alert", "restore", ...

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies/engine/baseline.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+namespace ringside::policies {
+
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr int kApplicationId = 0x52534442;  // "RSDB" (sqlite.org/fileformat.html, section 1.3.10)
+constexpr int kBusyMilliseconds = 5000;
+// Cells are SQLite values as they are: NULL, INTEGER or TEXT.
+constexpr const char* kSchema = R"(
+CREATE TABLE baseline(
+  id INTEGER PRIMARY KEY, guest TEXT NOT NULL UNIQUE, taken INTEGER NOT NULL, description TEXT NOT NULL);
+CREATE TABLE stored_table(
+  id INTEGER PRIMARY KEY, baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
+  name TEXT NOT NULL, row_count INTEGER NOT NULL, UNIQUE(baseline, name));
+CREATE TABLE stored_column(
+  stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(stored_table, position)) WITHOUT ROWID;
+CREATE TABLE incomplete(
+  stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(stored_table, position)) WITHOUT ROWID;
+CREATE TABLE cell(
+  stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
+  row INTEGER NOT NULL, position INTEGER NOT NULL, value,
+  PRIMARY KEY(stored_table, row, position)) WITHOUT ROWID;
+)";
+
+struct CloseDatabase {
+  void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+};
+
+/// One prepared statement; parameters in order of the arguments of `bind`.
+class Statement {
+ public:
+  Statement(sqlite3* db, const char* sql) : db_(db) {
+    code_ = sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr);
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  template <class... Arguments>
+  Statement& bind(const Arguments&... arguments) {
+    sqlite3_reset(statement_);
+    int place = 0;
+    (bind_one(++place, arguments), ...);
+    return *this;
+  }
+  /// True: a row is there. False: done.
+  Result<bool> step() {
+    if (code_ == SQLITE_OK) {
+      const int code = sqlite3_step(statement_);
+      if (code == SQLITE_ROW) return true;
+      if (code == SQLITE_DONE) return false;
+    }
+    return fail(Errc::io, std::string("baseline store: ") + sqlite3_errmsg(db_));
+  }
+  std::int64_t integer(int column) { return sqlite3_column_int64(statement_, column); }
+  std::string text(int column) {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return bytes == nullptr
+               ? ""
+               : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+  }
+  Value value(int column) {
+    switch (sqlite3_column_type(statement_, column)) {
+      case SQLITE_INTEGER:
+        return integer(column);
+      case SQLITE_TEXT:
+        return text(column);
+      default:
+        return std::monostate{};
+    }
+  }
+
+ private:
+  void bind_one(int place, std::int64_t number) { sqlite3_bind_int64(statement_, place, number); }
+  void bind_one(int place, const std::string& text) {
+    sqlite3_bind_text64(statement_, place, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+  void bind_one(int place, std::monostate) { sqlite3_bind_null(statement_, place); }
+  void bind_one(int place, const Value& value) {
+    std::visit([&](const auto& held) { bind_one(place, held); }, value);
+  }
+
+  sqlite3* db_;
+  sqlite3_stmt* statement_ = nullptr;
+  int code_;
+};
+
+class Store final : public BaselineStore {
+ public:
+  Result<void> open_file(const std::string& path);
+  Result<void> save(const Baseline& baseline) override;
+  Result<std::optional<Baseline>> load(const std::string& guest) override;
+  Result<std::vector<Summary>> list() override;
+  Result<bool> remove(const std::string& guest) override;
+
+ private:
+  Result<void> run(const char* sql);
+  Result<void> prepare_schema(const std::string& path);
+  Result<void> insert(const Baseline& baseline);
+  Result<void> insert_table(std::int64_t baseline, const std::string& name, const StoredTable& table);
+  Result<StoredTable> load_table(std::int64_t id, std::int64_t rows);
+  /// `work` inside one transaction; undone if it fails.
+  template <class Work>
+  Result<void> transaction(Work work) {
+    RINGSIDE_CHECK(run("BEGIN IMMEDIATE"));
+    Result<void> done = work();
+    if (done) done = run("COMMIT");
+    if (!done) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    return done;
+  }
+
+  std::unique_ptr<sqlite3, CloseDatabase> db_;
+};
+
+Result<void> Store::run(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return fail(Errc::io, std::string("baseline store: ") + sqlite3_errmsg(db_.get()));
+  return {};
+}
+
+Result<void> Store::open_file(const std::string& path) {
+  std::error_code code;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, code);
+  // Kernel addresses are nobody else's business: the file is made with mode 0600 before SQLite opens it.
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return fail(Errc::io, "cannot open the baseline store " + path + ": " + std::strerror(errno));
+  ::close(file);
+  sqlite3* opened = nullptr;
+  const int result =
+      sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  db_.reset(opened);
+  if (result != SQLITE_OK)
+    return fail(Errc::io, "cannot open the baseline store " + path + ": " + sqlite3_errstr(result));
+  sqlite3_busy_timeout(opened, kBusyMilliseconds);
+  sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  RINGSIDE_CHECK(run("PRAGMA foreign_keys = ON"));
+  return prepare_schema(path);
+}
+
+Result<void> Store::prepare_schema(const std::string& path) {
+  return transaction([&]() -> Result<void> {
+    Statement version(db_.get(),
+                      "SELECT user_version, (SELECT count(*) FROM sqlite_schema), application_id "
+                      "FROM pragma_user_version, pragma_application_id");
+    RINGSIDE_CHECK(version.step());
+    const auto found = version.integer(0), objects = version.integer(1), application = version.integer(2);
+    if (found == kSchemaVersion && application == kApplicationId) return {};
+    if (found > kSchemaVersion && application == kApplicationId)
+      return fail(Errc::unsupported, path + " was written by a newer ringside",
+                  "use that version, or another file");
+    if (objects != 0) return fail(Errc::malformed, path + " is not a baseline store");
+    RINGSIDE_CHECK(run(kSchema));
+    const std::string mark = "PRAGMA user_version = " + std::to_string(kSchemaVersion) +
+                             "; PRAGMA application_id = " + std::to_string(kApplicationId);
+    return run(mark.c_str());
+  });
+}
+
+Result<void> Store::insert_table(std::int64_t baseline, const std::string& name, const StoredTable& table) {
+  sqlite3* db = db_.get();
+  Statement head(db, "INSERT INTO stored_table(baseline, name, row_count) VALUES(?, ?, ?)");
+  RINGSIDE_CHECK(head.bind(baseline, name, static_cast<std::int64_t>(table.rows.size())).step());
+  const std::int64_t id = sqlite3_last_insert_rowid(db);
+  Statement column(db, "INSERT INTO stored_column VALUES(?, ?, ?)");
+  for (std::size_t i = 0; i < table.columns.size(); ++i)
+    RINGSIDE_CHECK(column.bind(id, static_cast<std::int64_t>(i), table.columns[i]).step());
+  Statement reason(db, "INSERT INTO incomplete VALUES(?, ?, ?)");
+  for (std::size_t i = 0; i < table.incomplete.size(); ++i)
+    RINGSIDE_CHECK(reason.bind(id, static_cast<std::int64_t>(i), table.incomplete[i]).step());
+  Statement cell(db, "INSERT INTO cell VALUES(?, ?, ?, ?)");
+  for (std::size_t row = 0; row < table.rows.size(); ++row)
+    for (std::size_t i = 0; i < table.rows[row].size(); ++i)
+      RINGSIDE_CHECK(
+          cell.bind(id, static_cast<std::int64_t>(row), static_cast<std::int64_t>(i), table.rows[row][i])
+              .step());
+  return {};
+}
+
+Result<void> Store::insert(const Baseline& baseline) {
+  Statement remove(db_.get(), "DELETE FROM baseline WHERE guest = ?");
+  RINGSIDE_CHECK(remove.bind(baseline.guest).step());
+  Statement head(db_.get(), "INSERT INTO baseline(guest, taken, description) VALUES(?, ?, ?)");
+  const std::int64_t taken = baseline.taken.time_since_epoch().count();
+  RINGSIDE_CHECK(head.bind(baseline.guest, taken, baseline.description).step());
+  const std::int64_t id = sqlite3_last_insert_rowid(db_.get());
+  for (const auto& [name, table] : baseline.tables) RINGSIDE_CHECK(insert_table(id, name, table));
+  return {};
+}
+
+Result<void> Store::save(const Baseline& baseline) {
+  return transaction([&] { return insert(baseline); });
+}
+
+Result<StoredTable> Store::load_table(std::int64_t id, std::int64_t rows) {
+  // The count is a number in a file, not a size to trust: rows grow as they come.
+  StoredTable table;
+  Statement columns(db_.get(), "SELECT name FROM stored_column WHERE stored_table = ? ORDER BY position");
+  columns.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, columns.step());
+    if (!more) break;
+    table.columns.push_back(columns.text(0));
+  }
+  Statement reasons(db_.get(), "SELECT reason FROM incomplete WHERE stored_table = ? ORDER BY position");
+  reasons.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, reasons.step());
+    if (!more) break;
+    table.incomplete.push_back(reasons.text(0));
+  }
+  Statement cells(db_.get(), "SELECT row, value FROM cell WHERE stored_table = ? ORDER BY row, position");
+  cells.bind(id);
+  std::int64_t last = -1;
+  for (;;) {
+    RINGSIDE_TRY(const bool more, cells.step());
+    if (!more) break;
+    if (cells.integer(0) != last) table.rows.emplace_back();
+    last = cells.integer(0);
+    table.rows.back().push_back(cells.value(1));
+  }
+  if (static_cast<std::int64_t>(table.rows.size()) != rows)
+    return fail(Errc::malformed, "baseline store: rows of a table are missing");
+  for (const auto& row : table.rows)
+    if (row.size() != table.columns.size())
+      return fail(Errc::malformed, "baseline store: a row is cut short");
+  return table;
+}
+
+Result<std::optional<Baseline>> Store::load(const std::string& guest) {
+  Statement head(db_.get(), "SELECT id, taken, description FROM baseline WHERE guest = ?");
+  RINGSIDE_TRY(const bool found, head.bind(guest).step());
+  if (!found) return std::nullopt;
+  Baseline baseline;
+  baseline.guest = guest;
+  baseline.taken = std::chrono::sys_seconds(std::chrono::seconds(head.integer(1)));
+  baseline.description = head.text(2);
+  Statement stored(db_.get(), "SELECT id, name, row_count FROM stored_table WHERE baseline = ?");
+  stored.bind(head.integer(0));
+  for (;;) {
+    RINGSIDE_TRY(const bool more, stored.step());
+    if (!more) break;
+    RINGSIDE_TRY(auto table, load_table(stored.integer(0), stored.integer(2)));
+    baseline.tables.emplace(stored.text(1), std::move(table));
+  }
+  return baseline;
+}
+
+Result<std::vector<BaselineStore::Summary>> Store::list() {
+  Statement rows(db_.get(),
+                 "SELECT guest, description, taken, (SELECT total(row_count) FROM stored_table AS t WHERE "
+                 "t.baseline = b.id) "
+                 "FROM baseline AS b ORDER BY guest");
+  std::vector<Summary> all;
+  for (;;) {
+    RINGSIDE_TRY(const bool more, rows.step());
+    if (!more) break;
+    all.push_back({rows.text(0), rows.text(1),
+                   std::chrono::sys_seconds(std::chrono::seconds(rows.integer(2))),
+                   static_cast<std::size_t>(rows.integer(3))});
+  }
+  return all;
+}
+
+Result<bool> Store::remove(const std::string& guest) {
+  Statement statement(db_.get(), "DELETE FROM baseline WHERE guest = ?");
+  RINGSIDE_CHECK(statement.bind(guest).step());
+  return sqlite3_changes(db_.get()) > 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BaselineStore>> BaselineStore::open(const std::string& path) {
+  auto store = std::make_unique<Store>();
+  RINGSIDE_CHECK(store->open_file(path));
+  return store;
+}
+
+}  // namespace ringside::policies

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies/engine/evaluator.h"
+
+#include "policies/engine/compile.h"
+#include "policies/engine/fingerprint.h"
+#include "policies/engine/message.h"
+
+#include <algorithm>
+
+namespace ringside::policies {
+
+namespace {
+
+using guest::RegisterGroups;
+
+constexpr std::string_view kNoBaseline = "no baseline: run `ringside baseline save`";
+// Rows of one check that are kept; a guest that breaks everything must not fill our memory.
+constexpr QueryLimits kCheckLimits{.max_rows = 1000, .time = std::chrono::milliseconds{10'000}, .cut = true};
+
+/// What the last evaluation of a policy said, and what it was computed from.
+struct Memo {
+  std::vector<CheckResult> results;
+  guest::ReadSet reads;
+  std::vector<guest::x86::CpuState> cpus;
+  guest::memory::MemoryMap map;
+  bool reusable = false;
+};
+
+/// Notes what a snapshot reads while it lives.
+class Recording {
+ public:
+  Recording(guest::Snapshot& snapshot, guest::ReadSet& into)
+      : snapshot_(snapshot), before_(snapshot.record_into(&into)) {}
+  ~Recording() { snapshot_.record_into(before_); }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  guest::Snapshot& snapshot_;
+  guest::ReadSet* before_;
+};
+
+class EvaluatorImpl final : public Evaluator {
+ public:
+  EvaluatorImpl(const std::vector<Policy>& policies, std::unique_ptr<Database> database)
+      : policies_(policies), memos_(policies.size()), database_(std::move(database)) {}
+
+  Result<void> set_baseline(const Baseline* baseline) override;
+  std::vector<CheckResult> evaluate(guest::Snapshot& snapshot) override;
+  std::vector<CheckResult> evaluate(const Policy& policy, guest::Snapshot& snapshot) override;
+  std::vector<CheckResult> tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
+                                unsigned* evaluated) override;
+
+ private:
+  Memo run(const Policy& policy, guest::Snapshot& snapshot);
+  CheckResult run_check(const Policy& policy, const Check& check, bool& reusable);
+  void take_rows(CheckResult& result, QueryResult rows) const;
+  std::vector<std::string> missing_in_baseline(const Check& check) const;
+  std::vector<std::string> incomplete_in_baseline(const Check& check) const;
+  bool stands(Memo& memo, guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory) const;
+
+  const std::vector<Policy>& policies_;
+  std::vector<Memo> memos_;  // one a policy
+  std::unique_ptr<Database> database_;
+  std::optional<Baseline> baseline_;
+};
+
+/// nullopt: the guest matches; else the verdict and its reason.
+std::optional<std::pair<Verdict, std::string>> select(const GuestSelector& selector,
+                                                      guest::Snapshot& snapshot) {
+  const auto& accelerator = snapshot.info().accelerator;
+  if (!selector.accelerators.empty() && std::find(selector.accelerators.begin(), selector.accelerators.end(),
+                                                  accelerator) == selector.accelerators.end())
+    return std::pair(Verdict::not_applicable, "the accelerator is " + accelerator);
+  if (selector.paging.empty() && !selector.nx) return std::nullopt;
+  std::string mode;
+  for (const auto& cpu : snapshot.cpus(RegisterGroups::control)) {
+    if ((cpu.cr0 & guest::x86::cr0::kPg) == 0) continue;
+    if (mode.empty()) mode = guest::x86::to_string(cpu.paging_mode());
+    if (selector.nx && (cpu.efer & guest::x86::efer::kNxe) == 0)
+      return std::pair(Verdict::not_applicable, "vCPU " + std::to_string(cpu.index) + " does not use NX");
+  }
+  if (mode.empty()) return std::pair(Verdict::unknown, std::string("no vCPU has paging on yet"));
+  if (!selector.paging.empty() &&
+      std::find(selector.paging.begin(), selector.paging.end(), mode) == selector.paging.end())
+    return std::pair(Verdict::not_applicable, "the paging mode is " + mode);
+  return std::nullopt;
+}
+
+Result<void> EvaluatorImpl::set_baseline(const Baseline* baseline) {
+  for (auto& memo : memos_) memo.reusable = false;
+  baseline_ = baseline == nullptr ? std::nullopt : std::optional(*baseline);
+  return database_->bind_baseline(baseline_ ? &*baseline_ : nullptr);
+}
+
+/// Why the baseline cannot serve this check at all.
+std::vector<std::string> EvaluatorImpl::missing_in_baseline(const Check& check) const {
+  if (!baseline_) return {std::string(kNoBaseline)};
+  std::vector<std::string> reasons;
+  for (const auto& name : check.baseline_tables) {
+    const auto stored = baseline_->tables.find(name);
+    if (stored == baseline_->tables.end()) {
+      reasons.push_back("the baseline does not hold table `" + name + "`: save it again");
+      continue;
+    }
+    if (!check.unchanged || check.unchanged->table != name) continue;
+    for (const auto& columns : {check.unchanged->key, check.unchanged->columns})
+      for (const auto& column : columns)
+        if (std::find(stored->second.columns.begin(), stored->second.columns.end(), column) ==
+            stored->second.columns.end())
+          reasons.push_back("the baseline does not hold column `" + name + "." + column + "`: save it again");
+  }
+  return reasons;
+}
+
+std::vector<std::string> EvaluatorImpl::incomplete_in_baseline(const Check& check) const {
+  std::vector<std::string> reasons;
+  for (const auto& name : check.baseline_tables)
+    if (const auto stored = baseline_->tables.find(name); stored != baseline_->tables.end())
+      for (const auto& reason : stored->second.incomplete) reasons.push_back("baseline: " + reason);
+  return reasons;
+}
+
+void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
+  const Check& check = *result.check;
+  const auto in_baseline = incomplete_in_baseline(check);
+  const bool unreadable_now = !rows.incomplete.empty(), unreadable_then = !in_baseline.empty();
+  for (auto& row : rows.rows) {
+    if (check.unchanged && !row.empty()) {
+      // A row that is missing on a side that was not read wholly may well be there.
+      const auto* change = std::get_if<std::string>(&row[0]);
+      if (change != nullptr &&
+          ((*change == kChangeGone && unreadable_now) || (*change == kChangeNew && unreadable_then)))
+        continue;
+    }
+    Violation violation;
+    violation.message = fill_message(check.message.empty() ? check.title : check.message, rows.columns, row);
+    violation.fingerprint = fingerprint(*result.policy, check, rows.columns, row);
+    violation.columns = rows.columns;
+    violation.row = std::move(row);
+    result.violations.push_back(std::move(violation));
+  }
+  result.reasons = std::move(rows.incomplete);
+  result.reasons.insert(result.reasons.end(), in_baseline.begin(), in_baseline.end());
+  if (!result.violations.empty())
+    result.verdict = Verdict::violated;
+  else
+    result.verdict = result.reasons.empty() ? Verdict::ok : Verdict::unknown;
+}
+
+CheckResult EvaluatorImpl::run_check(const Policy& policy, const Check& check, bool& reusable) {
+  CheckResult result{&policy, &check, Verdict::unknown, {}, {}};
+  if (check.needs_baseline()) {
+    result.reasons = missing_in_baseline(check);
+    if (!result.reasons.empty()) return result;
+  }
+  // What QEMU says of the machine is in no read set.
+  const auto info = database_->describe(check.query);
+  if (!info || std::find(info->tables.begin(), info->tables.end(), "guest") != info->tables.end())
+    reusable = false;
+  auto rows = database_->query(check.query, kCheckLimits);
+  if (!rows) {
+    reusable = false;
+    result.reasons.push_back(rows.error().message);
+    return result;
+  }
+  take_rows(result, std::move(*rows));
+  if (check.needs_baseline() && !result.violations.empty()) {
+    const auto booted = booted_since(*baseline_, *database_);
+    if (booted && *booted) {
+      result.violations.clear();
+      result.verdict = Verdict::unknown;
+      result.reasons = {**booted};
+    }
+  }
+  return result;
+}
+
+Memo EvaluatorImpl::run(const Policy& policy, guest::Snapshot& snapshot) {
+  Memo memo;
+  memo.reusable = true;
+  const Recording recording(snapshot, memo.reads);
+  database_->bind(&snapshot);
+  const auto excluded = select(policy.guests, snapshot);
+  for (const auto& check : policy.checks)
+    memo.results.push_back(excluded ? CheckResult{&policy, &check, excluded->first, {}, {excluded->second}}
+                                    : run_check(policy, check, memo.reusable));
+  database_->bind(nullptr);
+  memo.cpus = snapshot.cpus(RegisterGroups::none);
+  memo.map = snapshot.map();
+  return memo;
+}
+
+std::vector<CheckResult> EvaluatorImpl::evaluate(const Policy& policy, guest::Snapshot& snapshot) {
+  Memo memo = run(policy, snapshot);
+  auto results = memo.results;
+  for (std::size_t i = 0; i < policies_.size(); ++i)
+    if (&policies_[i] == &policy) memos_[i] = std::move(memo);
+  return results;
+}
+
+std::vector<CheckResult> EvaluatorImpl::evaluate(guest::Snapshot& snapshot) {
+  std::vector<CheckResult> all;
+  for (const auto& policy : policies_)
+    for (auto& result : evaluate(policy, snapshot)) all.push_back(std::move(result));
+  return all;
+}
+
+/// True if nothing that the verdict was computed from has changed.
+bool EvaluatorImpl::stands(Memo& memo, guest::Snapshot& snapshot,
+                           guest::memory::PhysicalMemory& memory) const {
+  return memo.reusable && memo.map == snapshot.map() &&
+         memo.reads.registers_equal(memo.cpus, snapshot.cpus(RegisterGroups::none)) &&
+         memo.reads.unchanged_in(memory);
+}
+
+std::vector<CheckResult> EvaluatorImpl::tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
+                                             unsigned* evaluated) {
+  std::vector<CheckResult> all;
+  unsigned count = 0;
+  for (std::size_t i = 0; i < policies_.size(); ++i) {
+    if (!stands(memos_[i], snapshot, memory)) {
+      memos_[i] = run(policies_[i], snapshot);
+      ++count;
+    }
+    all.insert(all.end(), memos_[i].results.begin(), memos_[i].results.end());
+  }
+  if (evaluated != nullptr) *evaluated = count;
+  return all;
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::ok:
+      return "ok";
+    case Verdict::violated:
+      return "violated";
+    case Verdict::unknown:
+      return "unknown";
+    case Verdict::not_applicable:
+      return "not applicable";
+  }
+  return "?";
+}
+
+Result<std::unique_ptr<Evaluator>> Evaluator::create(const std::vector<Policy>& policies) {
+  RINGSIDE_TRY(auto database, Database::create());
+  for (const auto& policy : policies)
+    for (const auto& check : policy.checks)
+      if (const auto wrong = database->check(check.query))
+        return fail(Errc::invalid_argument,
+                    "policy " + policy.name + ", check " + check.id + ": " + wrong->message);
+  return std::make_unique<EvaluatorImpl>(policies, std::move(database));
+}
+
+}  // namespace ringside::policies

@@ -96,6 +96,7 @@ void Snapshot::prefetch(std::span<const Gpa> pages) {
 }
 
 ReadSet* Snapshot::record_into(ReadSet* recorder) {
+  ++recordings_;
   return std::exchange(recorder_, recorder);
 }
 

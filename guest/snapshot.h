@@ -58,6 +58,8 @@ class Snapshot {
 
   /// From now on notes what is read into `recorder` (nullptr: no more). Returns the one before.
   ReadSet* record_into(ReadSet* recorder);
+  /// How often record_into() was called: a cache above must not outlive a change of the read set.
+  std::uint64_t recordings() const { return recordings_; }
 
   using Page = std::array<std::byte, kPageSize>;
   /// Pages held, by GPA.
@@ -77,6 +79,7 @@ class Snapshot {
   std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
   std::unordered_map<std::uint64_t, Error> failed_;
   ReadSet* recorder_ = nullptr;
+  std::uint64_t recordings_ = 0;
 };
 
 }  // namespace ringside::guest

@@ -1,42 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/bytes.h"
+#include "guest/address.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/bytes.h"
-#include "guest/address.h"
-
 namespace ringside::guest::x86 {
 
 /// What a descriptor or gate is (SDM vol. 3A, sections 3.4.5 and 3.5, tables 3-1 and 3-2).
 enum class DescriptorType {
-  null, code, data, ldt, tss_available, tss_busy, tss16_available, tss16_busy, call_gate, call_gate16, task_gate,
-  interrupt_gate, interrupt_gate16, trap_gate, trap_gate16, reserved,
+  null,
+  code,
+  data,
+  ldt,
+  tss_available,
+  tss_busy,
+  tss16_available,
+  tss16_busy,
+  call_gate,
+  call_gate16,
+  task_gate,
+  interrupt_gate,
+  interrupt_gate16,
+  trap_gate,
+  trap_gate16,
+  reserved,
 };
 std::string_view to_string(DescriptorType type);  ///< "interrupt-gate", "tss-busy", ...
 
 /// One entry of a GDT or LDT.
 struct SegmentDescriptor {
-  unsigned index = 0;   ///< selector = index * 8
-  unsigned size = 8;    ///< bytes: 16 for system descriptors in long mode
+  unsigned index = 0;  ///< selector = index * 8
+  unsigned size = 8;   ///< bytes: 16 for system descriptors in long mode
   DescriptorType type = DescriptorType::null;
   std::uint64_t base = 0;
   std::uint64_t limit = 0;  ///< bytes - 1, granularity applied
   unsigned dpl = 0;
-  bool present = false, accessed = false, writable_or_readable = false, long_code = false, default_big = false,
-       conforming_or_down = false;
+  bool present = false, accessed = false, writable_or_readable = false, long_code = false,
+       default_big = false, conforming_or_down = false;
   std::uint16_t gate_selector = 0;  ///< call and task gates
   std::uint64_t gate_offset = 0;
   std::array<std::byte, 16> raw{};  ///< first `size` bytes
   ByteView raw_bytes() const { return ByteView(raw).first(size); }
 };
 
-/// Decodes the entry that starts `bytes` (at least 8; 16 for a system descriptor in long mode, else its upper half
-/// reads as zero).
+/// Decodes the entry that starts `bytes` (at least 8; 16 for a system descriptor in long mode, else its upper
+/// half reads as zero).
 SegmentDescriptor decode_segment(ByteView bytes, unsigned index, bool long_mode);
 
 /// One entry of the IDT.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "guest/memory/physical_memory.h"
+
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <string>
-#include <sys/types.h>
-
-#include "guest/memory/physical_memory.h"
+#include <vector>
 
 namespace ringside::qmp {
 class Monitor;
@@ -22,9 +24,11 @@ struct SharedRegion {
 };
 
 /// `mapped`: maps the files read-only; a read is a load. RAM ranges without a shared region (ROM, video RAM)
-/// go to `rest`, which may be null (then they are `unavailable`). A truncated file gives `gone`, never SIGBUS.
+/// go to `rest`, which may be null (then they are `unavailable`). A truncated file gives `gone`, never SIGBUS
+/// (bus_guard.h says how). With `qemu` given reads are `gone` once that process has ended, at the latest one
+/// tick of the coarse clock later; 0 where the pid is not known: the mapping then outlives QEMU.
 Result<std::unique_ptr<PhysicalMemory>> open_mapped(MemoryMap map, std::vector<SharedRegion> regions,
-                                                    std::unique_ptr<PhysicalMemory> rest);
+                                                    std::unique_ptr<PhysicalMemory> rest, pid_t qemu = 0);
 
 /// `process`: process_vm_readv on the QEMU process; up to IOV_MAX pieces a call. The map must carry HVAs.
 /// Holds a pidfd: a recycled pid is `gone`, never another process's bytes.
@@ -34,8 +38,9 @@ Result<std::unique_ptr<PhysicalMemory>> open_process(MemoryMap map, pid_t qemu);
 using BurstReader = std::function<Result<void>(std::span<ReadRequest>)>;
 std::unique_ptr<PhysicalMemory> make_gdbstub_memory(MemoryMap map, BurstReader read_burst);
 
-/// `qmp`: pmemsave into `exchange_directory`, which both sides see under the same path. Pieces of at most 1 MiB, so
-/// that QEMU's main loop is never held for long.
-std::unique_ptr<PhysicalMemory> make_qmp_memory(MemoryMap map, qmp::Monitor& monitor, std::string exchange_directory);
+/// `qmp`: pmemsave into `exchange_directory`, which both sides see under the same path. Pieces of at most 1
+/// MiB, so that QEMU's main loop is never held for long.
+std::unique_ptr<PhysicalMemory> make_qmp_memory(MemoryMap map, qmp::Monitor& monitor,
+                                                std::string exchange_directory);
 
 }  // namespace ringside::guest::memory

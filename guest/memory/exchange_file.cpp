@@ -45,8 +45,8 @@ Result<ExchangeFile> ExchangeFile::create(const std::string& directory) {
       ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (descriptor < 0) return failed("cannot create a file in exchange directory " + directory, errno);
   ExchangeFile file(std::move(path), descriptor);
-  // The directory's owner and group are those whom it was made for. Without the right to give the file away it
-  // stays ours, and QEMU's own error tells if it cannot write.
+  // The directory's owner and group are those whom it was made for. Without the right to give the file away
+  // it stays ours, and QEMU's own error tells if it cannot write.
   if (where.st_gid != ::getegid()) static_cast<void>(::fchown(descriptor, uid_t(-1), where.st_gid) == 0);
   if (where.st_uid != ::geteuid()) static_cast<void>(::fchown(descriptor, where.st_uid, gid_t(-1)) == 0);
   if (::fchmod(descriptor, mode_in(where.st_mode)) != 0 && errno != EPERM)

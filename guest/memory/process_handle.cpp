@@ -2,7 +2,7 @@
 #include "guest/memory/process_handle.h"
 
 #include <poll.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,7 +13,8 @@
 namespace ringside::guest::memory {
 
 Result<ProcessHandle> ProcessHandle::open(pid_t pid) {
-  const int descriptor = pidfd_open(pid, 0);
+  // glibc 2.36 declares pidfd_open() without extern "C".
+  const auto descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0u));
   if (descriptor < 0) {
     const int error = errno;
     return fail(error == ESRCH ? Errc::gone : Errc::io,

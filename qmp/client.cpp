@@ -95,6 +95,8 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
   /// Static, with a reference of its own: the client may be destroyed before the coroutine runs.
   static asio::awaitable<Result<Json>> execute(std::shared_ptr<Connection> self, std::string command,
                                                Json arguments, CallOptions options) {
+    if (options.descriptor >= 0 && !self->stream_->carries_descriptors())
+      co_return fail(Errc::unsupported, command + ": file descriptors can be passed over a Unix socket only");
     // A copy: while we still write, the caller may have given up, closed its own and used the number again.
     Descriptor passed =
         options.descriptor >= 0 ? Descriptor::copy_of(options.descriptor) : Descriptor::none();
@@ -196,14 +198,14 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> wait_until(Condition condition, milliseconds deadline) {
     const auto end = steady_clock::now() + io::bounded(deadline);
     while (!ended_ && !condition()) {
-      progress_.expires_at(end);
-      const auto [interrupted] = co_await progress_.async_wait(kTuple);
-      if (!interrupted) break;
       const auto state = co_await asio::this_coro::cancellation_state;
       if (state.cancelled() != asio::cancellation_type::none) {
         close({Errc::cancelled, "connecting: cancelled", {}});
         break;
       }
+      progress_.expires_at(end);
+      const auto [interrupted] = co_await progress_.async_wait(kTuple);
+      if (!interrupted) break;
     }
     co_return !ended_ && condition();
   }
@@ -228,6 +230,7 @@ Client::~Client() {
 
 asio::awaitable<Result<std::unique_ptr<Client>>> Client::connect(io::Endpoint endpoint,
                                                                  ConnectOptions options, std::size_t window) {
+  co_await asio::this_coro::throw_if_cancelled(false);
   const std::string name = io::to_string(endpoint);
   auto connecting = io::connect(std::move(endpoint), options.connect_deadline);
   Result<std::unique_ptr<io::Stream>> stream = co_await std::move(connecting);
@@ -240,6 +243,7 @@ asio::awaitable<Result<std::unique_ptr<Client>>> Client::connect(io::Endpoint en
 
 asio::awaitable<Result<std::unique_ptr<Client>>> Client::start(std::unique_ptr<io::Stream> stream,
                                                                ConnectOptions options, std::size_t window) {
+  co_await asio::this_coro::throw_if_cancelled(false);
   const auto connection = std::make_shared<Connection>(
       std::move(stream), ClientMachine::Options{options.message_bound, window, random_first_id()});
   // From here on the client's destructor closes the connection on every path out.

@@ -27,7 +27,8 @@ tl::unexpected<Error> malformed(std::string_view why, std::string_view text) {
 }
 
 /// Member `key` of an object; null if it has none, or if `json` is no object.
-const Json* member(const Json& json, const char* key) {
+template <class JsonType>
+auto member(JsonType& json, const char* key) -> decltype(&*json.find(key)) {
   const auto found = json.find(key);
   return found == json.end() ? nullptr : &*found;
 }
@@ -167,7 +168,7 @@ Result<std::optional<Message>> Decoder::next() {
 }
 
 Result<Message> parse_message(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded() || !json.is_object()) return malformed("it is no JSON object", text);
   if (const Json* greeting = member(json, "QMP")) {
     auto parsed = parse_greeting(*greeting);
@@ -176,9 +177,9 @@ Result<Message> parse_message(std::string_view text) {
   }
   if (const Json* name = member(json, "event")) {
     if (!name->is_string()) return malformed("an event without a name", text);
-    const Json* data = member(json, "data");
+    Json* data = member(json, "data");
     return Event{kind_of(name->get_ref<const std::string&>()), name->get<std::string>(),
-                 data != nullptr ? *data : Json(), time_of(member(json, "timestamp"))};
+                 data != nullptr ? std::move(*data) : Json(), time_of(member(json, "timestamp"))};
   }
   const Json* id = member(json, "id");
   if (id != nullptr && !id->is_number_unsigned()) return malformed("an id that is no number", text);
@@ -188,9 +189,9 @@ Result<Message> parse_message(std::string_view text) {
     if (id != nullptr) reply.id = id->get<std::uint64_t>();
     return reply;
   }
-  if (const Json* value = member(json, "return")) {
+  if (Json* value = member(json, "return")) {
     if (id == nullptr) return malformed("a reply without an id", text);
-    return Reply{id->get<std::uint64_t>(), *value};
+    return Reply{id->get<std::uint64_t>(), std::move(*value)};
   }
   return malformed("neither greeting, event, reply nor error", text);
 }

@@ -38,11 +38,17 @@ template <class T>
 asio::awaitable<Result<T>> with_deadline(asio::awaitable<Result<T>> operation,
                                          std::chrono::milliseconds deadline, std::string what) {
   using asio::experimental::awaitable_operators::operator||;
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);  // errors are values, this one too
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none)
+    co_return fail(Errc::cancelled, what + ": cancelled");
   asio::steady_timer timer(co_await asio::this_coro::executor, bounded(deadline));
   // Each awaitable is named: GCC 12 destroys non-trivial temporaries of a co_await expression twice.
   auto expiry = timer.async_wait(asio::as_tuple(asio::use_awaitable));
   auto race = std::move(operation) || std::move(expiry);
   auto winner = co_await std::move(race);
+  co_await asio::this_coro::throw_if_cancelled(throws);
   if (winner.index() == 0) co_return std::move(std::get<0>(winner));
   // The timer ends early only if it was cancelled from outside.
   if (std::get<0>(std::get<1>(winner))) co_return fail(Errc::cancelled, what + ": cancelled");

@@ -83,6 +83,8 @@ class UnixStream final : public SocketStream<stream_protocol::socket> {
 
   std::optional<PeerCredentials> peer() const override { return peer_; }
 
+  bool carries_descriptors() const override { return true; }
+
   asio::awaitable<Result<void>> write_with_descriptor(asio::const_buffer from, int descriptor) override {
     if (from.size() == 0)
       co_return fail(Errc::invalid_argument, "a descriptor travels with at least one byte");

@@ -26,6 +26,7 @@ class Stream {
   /// At least one byte, or an error.
   virtual asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) = 0;
   virtual asio::awaitable<Result<void>> write_all(asio::const_buffer from) = 0;
+  virtual bool carries_descriptors() const { return false; }
   /// Writes all of `from`, with `descriptor` as SCM_RIGHTS on its first byte. `unsupported` but on Unix
   /// sockets.
   virtual asio::awaitable<Result<void>> write_with_descriptor(asio::const_buffer from, int descriptor);

@@ -159,11 +159,13 @@ asio::awaitable<Result<void>> Client::select(char operation, unsigned vcpu) {
 asio::awaitable<Result<void>> Client::set_physical_mode(bool on) {
   if (!can_physical_)
     co_return fail(Errc::unsupported, "this gdbstub cannot read guest-physical memory", "QEMU can since 4.1");
-  // From here on it may be on, whatever becomes of the connection.
-  if (on) physical_mode_ = true;
-  RINGSIDE_CO_CHECK(co_await command(on ? "Qqemu.PhyMemMode:1" : "Qqemu.PhyMemMode:0"));
-  physical_mode_ = on;
-  co_return Result<void>{};
+  const bool before = physical_mode_;
+  // Once it is sent the mode may be on, whatever becomes of the connection.
+  if (on && machine_.ready()) physical_mode_ = true;
+  auto outcome = co_await command(on ? "Qqemu.PhyMemMode:1" : "Qqemu.PhyMemMode:0");
+  if (outcome) physical_mode_ = on;
+  if (!outcome && !ended()) physical_mode_ = before;
+  co_return outcome;
 }
 
 asio::awaitable<Result<void>> Client::leave_physical_mode() {

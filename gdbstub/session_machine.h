@@ -45,6 +45,8 @@ class SessionMachine {
   std::string take_unsent();
   /// The stub has the request; for Answer::stop this means that the target runs.
   bool acknowledged() const { return state_ == State::acknowledged || state_ == State::answered; }
+  /// A request can be sent.
+  bool ready() const { return state_ == State::idle; }
   /// A request waits for its answer.
   bool busy() const { return state_ == State::sent || state_ == State::acknowledged; }
   /// A request that lets the target run waits for its stop reply.

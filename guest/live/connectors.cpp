@@ -12,6 +12,7 @@ Connectors connectors_on(io::EventLoop& loop, qmp::ConnectOptions options) {
       .stub = [&loop](
                   const std::string& path,
                   gdbstub::StubOptions stub_options) { return gdbstub::connect(loop, path, stub_options); },
+      .patience = std::chrono::seconds(2),
   };
 }
 

@@ -6,6 +6,7 @@
 #include "gdbstub/stub.h"
 #include "qmp/monitor.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@ struct Connectors {
   std::function<Result<std::unique_ptr<qmp::Monitor>>(const io::Endpoint&)> monitor;
   std::function<Result<std::unique_ptr<gdbstub::Stub>>(const std::string& socket_path, gdbstub::StubOptions)>
       stub;
+  std::chrono::milliseconds patience{2'000};  ///< how long a lost monitor is tried again
 };
 
 /// The real ones. `loop` must outlive them and all that they connect.

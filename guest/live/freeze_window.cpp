@@ -21,7 +21,6 @@ namespace ringside::guest::live {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kReconnectFor = std::chrono::seconds(2);
 constexpr auto kReconnectPause = std::chrono::milliseconds(100);
 constexpr std::size_t kSocketPathBound = 107;  // sun_path less its end, unix(7)
 
@@ -124,7 +123,7 @@ Result<void> FreezeWindow::Impl::start_gdbserver(const std::string& base) {
 }
 
 Result<void> FreezeWindow::Impl::reconnect() {
-  const Clock::time_point until = Clock::now() + kReconnectFor;
+  const Clock::time_point until = Clock::now() + connectors.patience;
   while (true) {
     if (qemu_ended()) return fail(Errc::gone, "QEMU has ended");
     auto connected = connectors.monitor(entry.monitor);

@@ -69,6 +69,8 @@ class Snapshot {
   const std::vector<x86::CpuState>& kept_cpus() const { return cpus_; }
 
  private:
+  /// Gives a loaded snapshot the pages that its file holds.
+  friend Result<std::unique_ptr<Snapshot>> parse_snapshot(ByteView file);
   /// The page that starts at `page`, read if it is not held yet; a failure is remembered and noted.
   Result<const std::byte*> fetch(Gpa page);
 

@@ -80,7 +80,7 @@ Selected try_mapped(const BackendContext& context) {
   std::vector<memory::SharedRegion> regions;
   for (const FoundRegion& region : found) regions.push_back(region.region);
   SelectedBackend selected;
-  RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, regions, nullptr));
+  RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, regions, nullptr, context.qemu.value_or(0)));
   const MemoryReader trusted = process ? reader_of(**process) : reader_by_monitor(context.monitor);
   for (const FoundRegion& region : found) {
     const auto same = compare_memory(context.map, region.region.block, reader_of(*selected.memory), trusted);
@@ -91,7 +91,8 @@ Selected try_mapped(const BackendContext& context) {
   }
   // Opened anew with a way to what is not shared: ROM, video memory.
   if (process) {
-    RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, std::move(regions), std::move(*process)));
+    RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, std::move(regions), std::move(*process),
+                                                      context.qemu.value_or(0)));
   }
   return selected;
 }

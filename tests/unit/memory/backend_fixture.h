@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -71,9 +73,8 @@ class BackendFixture : public ::testing::Test {
   static constexpr std::uint64_t kRamSize = kRomStart + (kSpace - kHoleEnd);
 
   BackendFixture() {
-    std::mt19937_64 random(1);
-    for (std::byte& b : ram_.bytes()) b = static_cast<std::byte>(random());
-    for (std::byte& b : rom_) b = static_cast<std::byte>(random());
+    fill(ram_.bytes(), 1);
+    fill(rom_, 2);
     using guest::memory::MemoryRange;
     const auto at = [](const std::byte* p) { return guest::Hva{reinterpret_cast<std::uint64_t>(p)}; };
     std::byte* const ram = ram_.data() + kFileOffset;
@@ -89,12 +90,24 @@ class BackendFixture : public ::testing::Test {
 
   const guest::memory::MemoryMap& map() const { return map_; }
 
+  static void fill(std::span<std::byte> bytes, std::uint64_t seed) {
+    std::mt19937_64 random(seed);
+    for (std::size_t i = 0; i + 8 <= bytes.size(); i += 8) {
+      const std::uint64_t value = random();
+      std::memcpy(bytes.data() + i, &value, 8);
+    }
+  }
+
   /// The bytes that a read must give; false if it must fail.
   bool reference(guest::Gpa gpa, std::span<std::byte> into) const {
-    for (std::size_t i = 0; i < into.size(); ++i) {
-      const auto* range = map_.find(gpa + i);
+    while (!into.empty()) {
+      const auto* range = map_.find(gpa);
       if (!range) return false;
-      into[i] = reinterpret_cast<const std::byte*>(range->hva.value)[gpa + i - range->start];
+      const std::size_t here = std::min<std::uint64_t>(into.size(), range->end() - gpa);
+      std::memcpy(into.data(), reinterpret_cast<const std::byte*>(range->hva.value) + (gpa - range->start),
+                  here);
+      into = into.subspan(here);
+      gpa = gpa + here;
     }
     return true;
   }

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/live/msr_calibration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ringside::guest::live {
+
+namespace {
+
+/// Offsets in a view; see the header for where they come from.
+constexpr std::size_t kLdtBase = 0, kTrBase = 24, kGdtBase = 48, kGdtLimit = 56, kIdtBase = 72,
+                      kIdtLimit = 80, kCr0 = 88, kCr4 = 120;
+/// Offsets from sysenter_cs; vm_hsave stands at 32.
+constexpr std::size_t kSysenterEsp = 8, kSysenterEip = 16, kStar = 24, kLstar = 40, kCstar = 48, kSfmask = 56,
+                      kKernelGsBase = 64;
+constexpr std::uint64_t kCr0Ts = 1u << 3;
+constexpr std::size_t kMatchBound = 64;  // of one vCPU; more are no better than two
+
+std::uint64_t quad(ByteView view, std::size_t offset) {
+  return load_le<std::uint64_t>(view, offset).value_or(0);
+}
+std::uint32_t word(ByteView view, std::size_t offset) {
+  return load_le<std::uint32_t>(view, offset).value_or(0);
+}
+
+/// Needs kMsrsSize bytes at `at`.
+x86::Msrs msrs_at(ByteView view, std::size_t at) {
+  return {.star = quad(view, at + kStar),
+          .lstar = quad(view, at + kLstar),
+          .cstar = quad(view, at + kCstar),
+          .sfmask = quad(view, at + kSfmask),
+          .sysenter_cs = word(view, at),
+          .sysenter_esp = quad(view, at + kSysenterEsp),
+          .sysenter_eip = quad(view, at + kSysenterEip),
+          .kernel_gs_base = quad(view, at + kKernelGsBase)};
+}
+
+/// The only offset in [from, to) at which `fits` all views, on 8-byte borders.
+template <class Fits>
+std::vector<std::uint32_t> offsets_that_fit(std::size_t from, std::size_t to, Fits fits) {
+  std::vector<std::uint32_t> offsets;
+  for (std::size_t offset = from; offset < to && offsets.size() < 2; offset += 8)
+    if (fits(offset)) offsets.push_back(static_cast<std::uint32_t>(offset));
+  return offsets;
+}
+
+}  // namespace
+
+bool holds_cpu(ByteView view, const x86::CpuState& cpu) {
+  return view.size() >= kFingerprintSize && quad(view, kGdtBase) == cpu.gdt.base.value &&
+         word(view, kGdtLimit) == cpu.gdt.limit && quad(view, kIdtBase) == cpu.idt.base.value &&
+         word(view, kIdtLimit) == cpu.idt.limit && quad(view, kTrBase) == cpu.tr.base &&
+         quad(view, kLdtBase) == cpu.ldt.base && ((quad(view, kCr0) ^ cpu.cr0) & ~kCr0Ts) == 0 &&
+         ((quad(view, kCr4) ^ cpu.cr4) & ~x86::cr4::kPge) == 0;
+}
+
+void find_cpu_views(ByteView memory, std::uint64_t start, std::span<const x86::CpuState> cpus,
+                    std::vector<std::vector<std::uint64_t>>& matches) {
+  matches.resize(cpus.size());
+  std::vector<std::uint64_t> idts;
+  for (const x86::CpuState& cpu : cpus) idts.push_back(cpu.idt.base.value);
+  std::sort(idts.begin(), idts.end());
+  idts.erase(std::unique(idts.begin(), idts.end()), idts.end());
+  for (std::size_t at = 0; at + kFingerprintSize <= memory.size(); at += 8) {
+    std::uint64_t idt = 0;
+    std::memcpy(&idt, memory.data() + at + kIdtBase, sizeof idt);
+    if (std::find(idts.begin(), idts.end(), idt) == idts.end()) continue;
+    const ByteView view = memory.subspan(at, kFingerprintSize);
+    for (std::size_t i = 0; i < cpus.size(); ++i)
+      if (matches[i].size() < kMatchBound && holds_cpu(view, cpus[i])) matches[i].push_back(start + at);
+  }
+}
+
+Result<std::vector<std::uint64_t>> unambiguous(const std::vector<std::vector<std::uint64_t>>& matches) {
+  std::vector<std::uint64_t> addresses;
+  for (std::size_t i = 0; i < matches.size(); ++i) {
+    std::vector<std::uint64_t> own = matches[i];  // overlapping reads find one twice
+    std::sort(own.begin(), own.end());
+    own.erase(std::unique(own.begin(), own.end()), own.end());
+    if (own.size() != 1)
+      return fail(Errc::unavailable, fmt::format("QEMU's memory holds {} places that look like vCPU {}",
+                                                 own.empty() ? "no" : "several", i));
+    if (std::find(addresses.begin(), addresses.end(), own[0]) != addresses.end())
+      return fail(Errc::unavailable, fmt::format("vCPU {} cannot be told from another", i));
+    addresses.push_back(own[0]);
+  }
+  if (addresses.empty()) return fail(Errc::unavailable, "there is no vCPU");
+  return addresses;
+}
+
+Result<MsrLayout> learn_layout(std::span<const Bytes> views, std::span<const x86::CpuState> known) {
+  std::size_t size = kViewSize;
+  for (const Bytes& view : views) size = std::min(size, view.size());
+  if (views.empty() || views.size() != known.size() || size < kFingerprintSize + kMsrsSize)
+    return fail(Errc::unavailable, "there is too little of QEMU's vCPUs to learn from");
+  for (const x86::CpuState& cpu : known)
+    if (!cpu.msrs || cpu.msrs->star == 0 || cpu.msrs->lstar == 0 || cpu.msrs->sfmask == 0)
+      return fail(Errc::unavailable, fmt::format("the MSRs of vCPU {} are not set up yet", cpu.index));
+  const auto msrs = offsets_that_fit(kFingerprintSize, size - kMsrsSize + 1, [&](std::size_t offset) {
+    for (std::size_t i = 0; i < views.size(); ++i)
+      if (msrs_at(views[i], offset) != *known[i].msrs) return false;
+    return true;
+  });
+  if (msrs.size() != 1)
+    return fail(Errc::unavailable, fmt::format("the MSRs fit {} place in QEMU's vCPU state",
+                                               msrs.empty() ? "no" : "more than one"));
+  const auto efer = offsets_that_fit(kFingerprintSize, msrs[0], [&](std::size_t offset) {
+    for (std::size_t i = 0; i < views.size(); ++i)
+      if (known[i].efer == 0 || quad(views[i], offset) != known[i].efer) return false;
+    return true;
+  });
+  return MsrLayout{msrs[0], efer.size() == 1 ? std::optional(efer[0]) : std::nullopt};
+}
+
+Result<x86::Msrs> extract_msrs(ByteView view, const MsrLayout& layout, const x86::CpuState& cpu) {
+  if (layout.msrs > view.size() || view.size() - layout.msrs < kMsrsSize)
+    return fail(Errc::out_of_bounds, "the MSRs lie outside what was read");
+  if (!holds_cpu(view, cpu) || (layout.efer && quad(view, *layout.efer) != cpu.efer))
+    return fail(Errc::mismatch,
+                fmt::format("QEMU's memory and info registers disagree about vCPU {}", cpu.index));
+  return msrs_at(view, layout.msrs);
+}
+
+}  // namespace ringside::guest::live

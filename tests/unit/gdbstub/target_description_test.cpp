@@ -116,8 +116,12 @@ TEST(TargetDescription, BoundsTheNumberOfRegistersAndTheLengthOfTheText) {
 }
 
 TEST(TargetDescription, BoundsTheDepthOfElements) {
-  std::string deep = R"(<reg name="a" bitsize="8"/>)";
-  for (int i = 0; i < 20'000; ++i) deep = "<feature>" + std::move(deep) + "</feature>";
+  std::string deep, ends;
+  for (int i = 0; i < 20'000; ++i) {
+    deep += "<feature>";
+    ends += "</feature>";
+  }
+  deep += R"(<reg name="a" bitsize="8"/>)" + ends;
   EXPECT_EQ(error_of(target(deep)), Errc::malformed);
 }
 

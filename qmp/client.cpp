@@ -6,16 +6,15 @@
 #include "qmp/event_hub.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <map>
 #include <random>
 
@@ -79,8 +78,11 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
         progress_(executor_) {}
 
   asio::awaitable<Result<void>> start(ConnectOptions options) {
-    asio::co_spawn(executor_, read_loop(shared_from_this()), asio::detached);
-    asio::co_spawn(executor_, write_loop(shared_from_this()), asio::detached);
+    const auto pump_ended = [self = shared_from_this()](const std::exception_ptr& exception) {
+      if (exception) self->lost({Errc::closed, "not enough memory for what it sent", {}});
+    };
+    asio::co_spawn(executor_, read_loop(shared_from_this()), pump_ended);
+    asio::co_spawn(executor_, write_loop(shared_from_this()), pump_ended);
     auto greeted = wait_until([this] { return machine_.greeting().has_value(); }, options.greeting_deadline);
     const bool in_time = co_await std::move(greeted);
     if (ended_) co_return fail(*ended_);

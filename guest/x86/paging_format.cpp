@@ -37,7 +37,8 @@ std::uint64_t reserved_bits(const PagingRoot& root, unsigned level, bool large) 
   if (!root.nxe) mask |= pte::kNoExecute;
   if (root.mode == PagingMode::pae) {
     mask |= bits(62, 52);
-    if (level == 3) mask |= pte::kNoExecute | bits(8, 5) | bits(2, 1);
+    // Bit 5 is reserved too, but QEMU's TCG sets it when it uses the entry, as if it were Accessed.
+    if (level == 3) mask |= pte::kNoExecute | bits(8, 6) | bits(2, 1);
   }
   if (level >= 4) mask |= pte::kLarge;
   if (large && level == 3) mask |= bits(29, 13);

@@ -30,13 +30,15 @@ make_work_folder() {
 mirror() {
   local label=Debian url
   [[ $1 == security ]] && label=Debian-Security
+  # shellcheck disable=SC2016  # apt expands these
   url=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 2>/dev/null |
-    awk -F'|' -v label="$label" '$1 == "Debian" && $2 == label { print $3; exit }')
+    awk -F'|' -v label="$label" '$1 == "Debian" && $2 == label && !found++ { print $3 }')
   # Before the first `apt-get update` the labels are not known yet; the folder's name is.
   if [[ -z $url ]]; then
     local folder='/debian/?$'
     [[ $1 == security ]] && folder='/debian-security/?$'
-    url=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -E "$folder" | head -n 1 || true)
+    # shellcheck disable=SC2016
+    url=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | awk -v f="$folder" '$0 ~ f && !found++')
   fi
   [[ -n $url ]] || unavailable "a Debian mirror: apt on this machine is not configured with one"
   echo "$url"

@@ -49,7 +49,7 @@ Result<std::unique_ptr<Guest>> boot_under_kvm(Ram ram) {
   options.wait_ready = false;
   Result<std::unique_ptr<Guest>> guest = Guest::boot(options);
   if (!guest) return fail(Errc::unavailable, "no guest under KVM: " + guest.error().message);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(90);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(240);
   while (std::chrono::steady_clock::now() < end) {
     const std::string status = (*guest)->qmp().status();
     if (status != "running")
@@ -59,7 +59,7 @@ Result<std::unique_ptr<Guest>> boot_under_kvm(Ram ram) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
   return fail(Errc::unavailable,
-              "KVM here does not bring a Linux kernel into its final address space in 90 s");
+              "KVM here does not bring a Linux kernel into its final address space in 240 s");
 }
 
 }  // namespace ringside::lab

@@ -165,7 +165,7 @@ TEST(MemoryMaps, TwoNumaNodesWithBackendsOfTwoKinds) {
   }
 }
 
-TEST(MemoryMaps, HotPluggedDimmComesAndGoes) {
+TEST(MemoryMaps, HotPluggedDimmIsReadAfterARefresh) {
   Options options;
   options.memory = "256M,slots=2,maxmem=1G";
   auto booted = Guest::boot(options);

@@ -87,7 +87,7 @@ struct CpuState {
 /// The vCPUs in the text of HMP `info registers -a`, in the 32- and the 64-bit form, CRLF or LF
 /// (QEMU target/i386/cpu-dump.c). MSRs stay unknown. `malformed` names the field that is missing.
 /// QEMU prints 32 bits of the general registers, RIP and segment bases of a CPU in compatibility_mode(): its
-/// TR, LDT, FS and GS bases are then cut (descriptor_tables.h, complete_tr_base, gets TR's back), and 32 bits
+/// TR, LDT, FS and GS bases are then cut (descriptor_tables.h, tss_base, gets TR's back), and 32 bits
 /// of CR0 and CR4 always.
 Result<std::vector<CpuState>> parse_info_registers(std::string_view text);
 

@@ -54,9 +54,9 @@ TableBytes read_table(AddressSpace& space, std::string_view name, Gva base, std:
 /// Adds `entry`, which starts at `offset`. Its first byte was read, so its translation is at hand.
 template <class Entry>
 void place(DescriptorTable<Entry>& table, AddressSpace& space, const TableBytes& bytes, std::size_t offset,
-           Entry entry) {
+           const Entry& entry) {
   const Gva gva = bytes.base + offset;
-  if (const auto gpa = space.translate(gva)) table.entries.push_back({std::move(entry), gva, *gpa});
+  if (const auto gpa = space.translate(gva)) table.entries.push_back({entry, gva, *gpa});
 }
 
 std::size_t table_size(const x86::TableRegister& table) {
@@ -112,7 +112,7 @@ DescriptorTable<x86::SegmentDescriptor> read_gdt(AddressSpace& space, const x86:
       if (!bytes.has(offset, entry.size)) continue;
       entry = x86::decode_segment(bytes.view(offset, entry.size), index, long_mode);
     }
-    place(table, space, bytes, offset, std::move(entry));
+    place(table, space, bytes, offset, entry);
   }
   table.unreadable = std::move(bytes.unreadable);
   return table;

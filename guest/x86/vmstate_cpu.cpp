@@ -71,7 +71,7 @@ class Section {
     cpu.cr3 = u64(at::kCr3);
     cpu.cr4 = u64(at::kCr4);
     cpu.efer = u64(at::kEfer);
-    for (std::size_t i : {0, 1, 2, 3, 6, 7}) cpu.dr[i] = u64(at::kDr + 8 * i);
+    for (const std::size_t i : {0u, 1u, 2u, 3u, 6u, 7u}) cpu.dr[i] = u64(at::kDr + 8 * i);
     Msrs msrs;
     msrs.star = u64(at::kStar);
     msrs.lstar = u64(at::kLstar);

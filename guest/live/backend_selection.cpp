@@ -91,8 +91,8 @@ Selected try_mapped(const BackendContext& context) {
   }
   // Opened anew with a way to what is not shared: ROM, video memory.
   if (process) {
-    RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, std::move(regions), std::move(*process),
-                                                      context.qemu.value_or(0)));
+    RINGSIDE_TRY(selected.memory,
+                 memory::open_mapped(context.map, regions, std::move(*process), context.qemu.value_or(0)));
   }
   return selected;
 }

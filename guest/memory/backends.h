@@ -27,10 +27,11 @@ struct SharedRegion {
 /// go to `rest`, which may be null (then they are `unavailable`). A truncated file gives `gone`, never SIGBUS
 /// (bus_guard.h says how). With `qemu` given reads are `gone` once that process has ended, at the latest one
 /// tick of the coarse clock later; 0 where the pid is not known: the mapping then outlives QEMU.
-Result<std::unique_ptr<PhysicalMemory>> open_mapped(MemoryMap map, std::vector<SharedRegion> regions,
+Result<std::unique_ptr<PhysicalMemory>> open_mapped(MemoryMap map, const std::vector<SharedRegion>& regions,
                                                     std::unique_ptr<PhysicalMemory> rest, pid_t qemu = 0);
 
-/// `process`: process_vm_readv on the QEMU process; up to IOV_MAX pieces a call. The map must carry HVAs.
+/// `process`: process_vm_readv on the QEMU process, up to IOV_MAX pieces a call; single small reads by
+/// /proc/PID/mem, which is cheaper. The map must carry HVAs.
 /// Holds a pidfd: a recycled pid is `gone`, never another process's bytes.
 Result<std::unique_ptr<PhysicalMemory>> open_process(MemoryMap map, pid_t qemu);
 

@@ -64,7 +64,7 @@ class MappedFile {
 
 class MappedMemory final : public PhysicalMemory {
  public:
-  static Result<std::unique_ptr<PhysicalMemory>> open(MemoryMap map, std::vector<SharedRegion> regions,
+  static Result<std::unique_ptr<PhysicalMemory>> open(MemoryMap map, const std::vector<SharedRegion>& regions,
                                                       std::unique_ptr<PhysicalMemory> rest, pid_t qemu) {
     install_bus_guard();
     std::unique_ptr<MappedMemory> memory(new MappedMemory(std::move(map), std::move(rest)));
@@ -167,9 +167,9 @@ class MappedMemory final : public PhysicalMemory {
 
 }  // namespace
 
-Result<std::unique_ptr<PhysicalMemory>> open_mapped(MemoryMap map, std::vector<SharedRegion> regions,
+Result<std::unique_ptr<PhysicalMemory>> open_mapped(MemoryMap map, const std::vector<SharedRegion>& regions,
                                                     std::unique_ptr<PhysicalMemory> rest, pid_t qemu) {
-  return MappedMemory::open(std::move(map), std::move(regions), std::move(rest), qemu);
+  return MappedMemory::open(std::move(map), regions, std::move(rest), qemu);
 }
 
 }  // namespace ringside::guest::memory

@@ -108,6 +108,16 @@ TEST_F(ProcessWithAGap, OnlyThePiecesThatTouchTheGapFail) {
   EXPECT_EQ(requests[kGap].error->code, Errc::gone);
 }
 
+TEST_F(ProcessWithAGap, ASingleReadOfTheGapIsGone) {
+  Bytes into(16);
+  EXPECT_TRUE(memory_->read(Gpa{kGap * kPageSize - 16}, into));
+  for (const std::uint64_t gpa : {kGap * kPageSize, kGap * kPageSize - 8, (kGap + 1) * kPageSize - 8}) {
+    const auto read = memory_->read(Gpa{gpa}, into);
+    ASSERT_FALSE(read) << gpa;
+    EXPECT_EQ(read.error().code, Errc::gone);
+  }
+}
+
 TEST_F(ProcessWithAGap, APieceThatRunsIntoTheGapFailsAsAWhole) {
   Bytes into(3 * kPageSize), other(8);
   std::vector<ReadRequest> requests;

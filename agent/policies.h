@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "agent/context.h"
+#include "agent/outcome.h"
+#include "policies/engine/baseline.h"
+#include "policies/engine/policy.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ringside::agent {
+
+/// The policies in `paths`, or the built-in ones if there are none. Prints what is wrong with them to
+/// Context::err and fails with Exit::usage.
+Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::string>& paths,
+                                                       Context& context);
+
+/// Writes each diagnostic: source line and caret for people, one JSON object a line with --json.
+void print_diagnostics(const std::vector<policies::Diagnostic>& diagnostics, Context& context);
+
+/// The stored baseline of a guest, if there is one. State that cannot be read is an internal error.
+Attempt<std::optional<policies::Baseline>> load_baseline(const std::string& guest);
+/// The store in the state directory.
+Attempt<std::unique_ptr<policies::BaselineStore>> open_baselines();
+
+}  // namespace ringside::agent

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scan/second_look.h"
+
+#include "agent/log.h"
+#include "agent/output/format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace ringside::agent {
+
+using policies::CheckResult;
+using policies::Verdict;
+
+CheckResult confirmed(const CheckResult& first, const CheckResult& again) {
+  if (first.verdict != Verdict::violated || again.verdict != Verdict::violated) return again;
+  std::set<std::string> before;
+  for (const auto& violation : first.violations) before.insert(violation.fingerprint);
+  CheckResult both = again;
+  std::erase_if(both.violations,
+                [&](const auto& violation) { return !before.contains(violation.fingerprint); });
+  if (both.violations.empty()) {
+    both.verdict = Verdict::unknown;
+    both.reasons.emplace_back(
+        "two looks in a row found different violations: the rows change while they are read");
+  }
+  return both;
+}
+
+CheckResult unconfirmed(const CheckResult& first, const Error& why) {
+  CheckResult result = first;
+  result.verdict = Verdict::unknown;
+  result.violations.clear();
+  for (const auto& violation : first.violations)
+    result.reasons.push_back(fmt::format("seen once ({}), but it could not be looked at again: {}",
+                                         violation.message, why.message));
+  return result;
+}
+
+namespace {
+
+/// Evaluates `wanted` policies again on a fresh snapshot, inside a freeze window if `paused`.
+Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
+                                                guest::live::MsrSource msrs,
+                                                const std::set<const policies::Policy*>& wanted,
+                                                bool paused) {
+  std::unique_ptr<guest::live::FreezeWindow> window;
+  if (paused) {
+    RINGSIDE_TRY(window, guest.freeze());
+  }
+  std::vector<CheckResult> again;
+  {
+    RINGSIDE_TRY(const auto snapshot, guest.snapshot(msrs));
+    for (const policies::Policy* policy : wanted)
+      for (auto& result : evaluator.evaluate(*policy, *snapshot)) again.push_back(std::move(result));
+  }
+  if (window) {
+    RINGSIDE_CHECK(window->close());
+    log::info(fmt::format("the guest was frozen for {} to confirm a violation",
+                          human_duration(window->frozen_for())));
+  }
+  return again;
+}
+
+}  // namespace
+
+void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
+                std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted) {
+  std::set<const policies::Policy*> running, paused;
+  for (const CheckResult& result : results)
+    if (result.verdict == Verdict::violated && doubted(result))
+      (result.check->confirm == policies::Confirm::paused ? paused : running).insert(result.policy);
+  // What is looked at with the guest stopped needs no other look.
+  for (const auto* policy : paused) running.erase(policy);
+  for (const auto* wanted : {&running, &paused}) {
+    if (wanted->empty()) continue;
+    const auto again = evaluate_again(guest, evaluator, msrs, *wanted, wanted == &paused);
+    for (CheckResult& result : results) {
+      if (result.verdict != Verdict::violated || !wanted->contains(result.policy) || !doubted(result))
+        continue;
+      if (!again) {
+        result = unconfirmed(result, again.error());
+        continue;
+      }
+      const auto same = std::find_if(again->begin(), again->end(),
+                                     [&](const CheckResult& other) { return other.check == result.check; });
+      if (same != again->end()) result = confirmed(result, *same);
+    }
+  }
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scan/watch.h"
+
+#include "agent/scan/second_look.h"
+#include "agent/signals.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ringside::agent {
+
+using guest::live::MsrSource;
+using policies::CheckResult;
+using std::chrono::steady_clock;
+
+namespace {
+
+/// How long the registers that a kernel sets up once must stand still after a reset before it is judged
+/// again.
+constexpr std::chrono::seconds kSettle{10};
+
+Moment now() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+Watch::Watch(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
+             const std::vector<policies::Policy>& policies, WatchReporter& reporter, MsrSource msrs)
+    : guest_(guest), evaluator_(evaluator), policies_(policies), reporter_(reporter), msrs_(msrs) {}
+
+void Watch::on_event(const qmp::Event& event) {
+  if (event.kind == qmp::EventKind::reset) reset_ = true;
+  if (event.kind == qmp::EventKind::shutdown) shut_down_ = true;
+  if (event.kind == qmp::EventKind::reset || event.kind == qmp::EventKind::shutdown) signals::wake();
+}
+
+bool Watch::guest_ended() {
+  if (shut_down_) {
+    reporter_.guest("shutdown", "the guest has shut down", now());
+    return gone_ = true;
+  }
+  if (!guest_.monitor().connected()) {
+    reporter_.guest("gone", "QEMU has closed the connection: the guest can no longer be watched", now());
+    return gone_ = true;
+  }
+  return false;
+}
+
+void Watch::after_reset() {
+  reporter_.guest("reset",
+                  "the guest was reset: the baseline is of the boot before and no longer counts; "
+                  "run ringside baseline save once it is up",
+                  now());
+  // Without a baseline the checks that need one are unknown, which is what they are now.
+  if (auto dropped = evaluator_.set_baseline(nullptr); !dropped)
+    reporter_.guest("error", dropped.error().message, now());
+  if (auto refreshed = guest_.refresh_map(); !refreshed)
+    reporter_.guest("error", "memory map: " + refreshed.error().message, now());
+  settling_since_ = steady_clock::now();
+  settling_cpus_.clear();
+}
+
+bool Watch::booting(guest::Snapshot& snapshot) {
+  if (!settling_since_) return false;
+  guest::ReadSet entry_registers;
+  entry_registers.note(guest::RegisterGroups::control | guest::RegisterGroups::tables);
+  const auto& cpus = snapshot.cpus(guest::RegisterGroups::none);
+  const bool paging = std::any_of(cpus.begin(), cpus.end(), [](const auto& cpu) {
+    return cpu.paging_mode() != guest::x86::PagingMode::none;
+  });
+  if (!paging || !entry_registers.registers_equal(settling_cpus_, cpus)) {
+    settling_since_ = steady_clock::now();
+    settling_cpus_ = cpus;
+    return true;
+  }
+  if (steady_clock::now() - *settling_since_ < kSettle) return true;
+  settling_since_.reset();
+  reporter_.guest("booted", "the guest's kernel has set itself up; checks are evaluated again", now());
+  return false;
+}
+
+std::vector<CheckResult> Watch::all_unknown(const std::string& why) const {
+  std::vector<CheckResult> results;
+  for (const auto& policy : policies_)
+    for (const auto& check : policy.checks)
+      results.push_back({&policy, &check, policies::Verdict::unknown, {}, {why}});
+  return results;
+}
+
+Result<std::vector<CheckResult>> Watch::look() {
+  MsrSource source = msrs_;
+  auto snapshot = guest_.snapshot(source);
+  if (!snapshot && source == MsrSource::calibrated && guest_.monitor().connected()) {
+    // Only the MSRs could not be had: checks on them are unknown, all others go on.
+    source = MsrSource::none;
+    snapshot = guest_.snapshot(source);
+  }
+  if (!snapshot) return fail(std::move(snapshot).error());
+  if (booting(**snapshot)) return all_unknown("the guest is booting");
+  auto results = evaluator_.tick(**snapshot, guest_.memory());
+  if ((*snapshot)->info().status == "running")
+    look_again(guest_, evaluator_, source, results, [this](const CheckResult& result) {
+      return std::any_of(result.violations.begin(), result.violations.end(),
+                         [&](const auto& violation) { return !findings_.is_open(result, violation); });
+    });
+  return results;
+}
+
+void Watch::tick() {
+  auto results = look();
+  if (!results) {
+    // QEMU's end shows as a failed read before the connection is seen to be closed; run() says so then.
+    if (!guest_.monitor().connected()) return;
+    results = all_unknown("the guest could not be read: " + results.error().message);
+  }
+  const Moment at = now();
+  for (const Change& change : findings_.update(*results, at)) reporter_.change(change, at);
+  reporter_.ticked(Tally::of(*results), at);
+}
+
+Exit Watch::run(const Period& period) {
+  const auto subscription = guest_.monitor().subscribe([this](const qmp::Event& event) { on_event(event); });
+  auto next = steady_clock::now();
+  std::uint64_t ticks = 0;
+  std::string why = "the count was reached";
+  for (;;) {
+    if (reset_.exchange(false)) after_reset();
+    if (guest_ended()) {
+      why = "the guest ended";
+      break;
+    }
+    tick();
+    ++ticks;
+    if (period.count != 0 && ticks >= period.count) break;
+    if (!reporter_.can_write()) {
+      why = "nobody reads the output";
+      break;
+    }
+    // A tick that took longer than the period is followed at once by one more, not by all that were missed.
+    next = std::max(next + period.every, steady_clock::now());
+    while (signals::received() == 0 && !reset_ && !shut_down_ && guest_.monitor().connected() &&
+           signals::wait_until(next)) {
+    }
+    if (signals::received() != 0) {
+      why = "stopped by a signal";
+      break;
+    }
+  }
+  Exit exit = findings_.opened() > 0              ? Exit::violations
+              : findings_.ever_unknown() || gone_ ? Exit::unchecked
+                                                  : Exit::clean;
+  reporter_.ended(why, ticks, findings_, exit, now());
+  return exit;
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scan/watch_reporter.h"
+
+#include "agent/output/format.h"
+#include "agent/verbs/support.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <ostream>
+
+namespace ringside::agent {
+
+namespace {
+
+std::string_view name(Change::Kind kind) {
+  switch (kind) {
+    case Change::Kind::opened:
+      return "opened";
+    case Change::Kind::resolved:
+      return "resolved";
+    case Change::Kind::blind:
+      return "unknown";
+    case Change::Kind::seen_again:
+      return "known";
+  }
+  return "?";
+}
+
+}  // namespace
+
+void WatchReporter::line(Moment now, const std::string& text) {
+  out_ << style_.dim(rfc3339(std::chrono::floor<std::chrono::seconds>(now))) << ' ' << text << '\n'
+       << std::flush;
+}
+
+void WatchReporter::started(const guest::GuestInfo& info, std::chrono::milliseconds every,
+                            std::size_t policies, Moment now) {
+  if (json_) {
+    write_line(out_, {{"event", "started"},
+                      {"time", rfc3339(now)},
+                      {"guest", guest_json(info)},
+                      {"every_ms", every.count()},
+                      {"policies", policies}});
+    return;
+  }
+  line(now, fmt::format("watching {} every {} through {}, {} {}", guest_label(info), human_duration(every),
+                        info.backend, policies, policies == 1 ? "policy" : "policies"));
+}
+
+void WatchReporter::change(const Change& change, Moment now) {
+  const auto& finding = change.finding;
+  const std::string check = fmt::format("{}/{}", finding.policy->name, finding.check->id);
+  const bool is_finding = change.kind == Change::Kind::opened || change.kind == Change::Kind::resolved;
+  if (json_) {
+    Json object{{"event", name(change.kind)}, {"time", rfc3339(now)}};
+    if (is_finding) {
+      object["finding"] = to_json(finding);
+    } else {
+      object["policy"] = finding.policy->name;
+      object["check"] = finding.check->id;
+      object["reasons"] = change.reasons;
+    }
+    write_line(out_, object);
+    return;
+  }
+  switch (change.kind) {
+    case Change::Kind::opened:
+      line(now, fmt::format("{} {} ({}): {}", style_.red("FINDING"), check,
+                            to_string(finding.check->severity), printable(finding.violation.message)));
+      break;
+    case Change::Kind::resolved:
+      line(now, fmt::format("{} {} after {}: {}", style_.green("resolved"), check,
+                            human_duration(now - finding.first_seen), printable(finding.violation.message)));
+      break;
+    case Change::Kind::blind:
+      line(now, fmt::format("{} {}: {}", style_.yellow("unknown"), check,
+                            printable(fmt::format("{}", fmt::join(change.reasons, "; ")))));
+      break;
+    case Change::Kind::seen_again:
+      line(now, fmt::format("{} {} can be checked again", style_.green("known"), check));
+      break;
+  }
+}
+
+void WatchReporter::ticked(const Tally& tally, Moment now) {
+  if (!first_) return;
+  first_ = false;
+  if (json_)
+    write_line(out_, {{"event", "first_tick"}, {"time", rfc3339(now)}, {"summary", to_json(tally)}});
+  else
+    line(now, summary(tally, style_));
+}
+
+void WatchReporter::guest(std::string_view what, const std::string& text, Moment now) {
+  if (json_)
+    write_line(out_, {{"event", "guest"}, {"time", rfc3339(now)}, {"what", what}, {"message", text}});
+  else
+    line(now, style_.yellow(printable(text)));
+}
+
+void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, Exit exit,
+                          Moment now) {
+  if (json_) {
+    write_line(out_, {{"event", "ended"},
+                      {"time", rfc3339(now)},
+                      {"reason", why},
+                      {"ticks", ticks},
+                      {"findings_opened", findings.opened()},
+                      {"findings_open", findings.open().size()},
+                      {"exit", static_cast<int>(exit)}});
+    return;
+  }
+  line(now, fmt::format("ended after {}: {}; {} opened, {} still open", counted(ticks, "tick"), why,
+                        counted(findings.opened(), "finding"), findings.open().size()));
+}
+
+bool WatchReporter::can_write() const {
+  return out_.good();
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "agent/findings.h"
+#include "agent/output/style.h"
+#include "agent/scan/report.h"
+
+#include <chrono>
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+namespace ringside::agent {
+
+/// What `scan --every` prints: a line a change for people, or a JSON object a line.
+class WatchReporter {
+ public:
+  WatchReporter(std::ostream& out, bool json, Style style) : out_(out), json_(json), style_(style) {}
+
+  void started(const guest::GuestInfo& info, std::chrono::milliseconds every, std::size_t policies,
+               Moment now);
+  void change(const Change& change, Moment now);
+  /// After each tick; the first one says how things stand.
+  void ticked(const Tally& tally, Moment now);
+  /// Something happened to the guest: `what` is one word for programs, `text` a line for people.
+  void guest(std::string_view what, const std::string& text, Moment now);
+  void ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, Exit exit, Moment now);
+  /// False once a line could not be written (the reader has gone).
+  bool can_write() const;
+
+ private:
+  void line(Moment now, const std::string& text);
+
+  std::ostream& out_;
+  bool json_;
+  Style style_;
+  bool first_ = true;
+};
+
+}  // namespace ringside::agent

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/signals.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+
+namespace ringside::agent::signals {
+
+namespace {
+
+std::atomic<int> the_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free, "set in a signal handler");
+
+/// Counts wake-ups. Made before any handler is installed; lives as long as the process.
+int event_descriptor() {
+  static const int descriptor = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return descriptor;
+}
+
+extern "C" void on_signal(int number) {
+  const int saved = errno;
+  the_signal.store(number);
+  const std::uint64_t one = 1;
+  // write() is async-signal-safe; event_descriptor() was initialised by install().
+  [[maybe_unused]] const auto written = ::write(event_descriptor(), &one, sizeof one);
+  errno = saved;
+}
+
+}  // namespace
+
+void install() {
+  event_descriptor();
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+int received() {
+  return the_signal.load();
+}
+
+void wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(event_descriptor(), &one, sizeof one);
+}
+
+bool wait_until(std::chrono::steady_clock::time_point deadline) {
+  using std::chrono::milliseconds;
+  for (;;) {
+    if (received() != 0) return true;
+    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd waiting{.fd = event_descriptor(), .events = POLLIN, .revents = 0};
+    const int ready =
+        ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000)));
+    if (ready > 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto drained = ::read(event_descriptor(), &count, sizeof count);
+      return true;
+    }
+    if (left.count() <= 0) return false;
+  }
+}
+
+}  // namespace ringside::agent::signals

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/options.h"
+#include "agent/verbs/table_verb.h"
+#include "agent/verbs/verbs.h"
+
+#include <memory>
+
+namespace ringside::agent {
+
+void add_gdt(CLI::App& app, Context& context) {
+  auto* verb = app.add_subcommand("gdt", "Show the global descriptor table of every vCPU");
+  add_target(*verb, context);
+  const auto arguments = std::make_shared<TableArguments>();
+  verb->add_option("--vcpu", arguments->vcpu, "Only this vCPU, from 0")->type_name("N");
+  verb->add_flag("--all", arguments->all, "Also empty entries");
+  add_example(*verb, "  ringside gdt /run/vm.qmp --vcpu 0");
+  static const TableView kView{
+      .table = "gdt",
+      .order = "entry",
+      .columns = {"printf('%04x', selector) AS selector", "type", "dpl", "bits", "base", "limit_bytes",
+                  "writable", "accessed", "busy", "raw"},
+      .where = "present",
+      .omitted = "empty entries",
+      .same_if = "gpa, raw",
+  };
+  verb->callback([&context, arguments] {
+    context.action = [&context, arguments] {
+      return show_table(context, kView, *arguments, guest::live::MsrSource::none);
+    };
+  });
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/options.h"
+#include "agent/output/json.h"
+#include "agent/output/text_table.h"
+#include "agent/tables_reference.h"
+#include "agent/verbs/verbs.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <ostream>
+
+namespace ringside::agent {
+
+namespace {
+
+struct Arguments {
+  std::string name;
+  bool markdown = false;
+};
+
+Json to_json(const policies::Table& table) {
+  Json columns = Json::array();
+  for (const auto& column : table.columns)
+    columns.push_back({{"name", column.name}, {"type", to_string(column.type)}, {"doc", column.doc}});
+  return {{"name", table.name},
+          {"doc", table.doc},
+          {"in_baseline", table.in_baseline},
+          {"columns", std::move(columns)},
+          {"identity", table.identity},
+          {"example", table.example}};
+}
+
+void show_one(Context& context, const policies::Table& table) {
+  const Style style = context.style();
+  TextTable columns({{"COLUMN"}, {"TYPE"}, {"MEANING"}});
+  for (const auto& column : table.columns)
+    columns.add({std::string(column.name), std::string(to_string(column.type)), std::string(column.doc)});
+  context.out << fmt::format("{}: {}\n\n", style.bold(table.name), table.doc) << columns.render(style, 2)
+              << fmt::format("\nExample:\n  ringside query TARGET \"{}\"\n", table.example);
+}
+
+Outcome tables(Context& context, const Arguments& arguments) {
+  if (arguments.markdown) {
+    context.out << tables_markdown();
+    return Exit::clean;
+  }
+  if (!arguments.name.empty()) {
+    const policies::Table* table = policies::find_table(arguments.name);
+    if (table == nullptr)
+      return fail(Failure({Errc::not_found, fmt::format("there is no table \"{}\"", arguments.name),
+                           "ringside tables lists them"}));
+    if (context.options.json)
+      write_document(context.out, to_json(*table));
+    else
+      show_one(context, *table);
+    return Exit::clean;
+  }
+  if (context.options.json) {
+    Json list = Json::array();
+    for (const auto& table : policies::tables()) list.push_back(to_json(table));
+    write_document(context.out, {{"tables", std::move(list)}});
+    return Exit::clean;
+  }
+  TextTable list({{"TABLE"}, {"COLUMNS", TextTable::Align::right}, {"ROWS ARE"}});
+  for (const auto& table : policies::tables())
+    list.add({std::string(table.name), std::to_string(table.columns.size()), std::string(table.doc)});
+  context.out << list.render(context.style()) << "\nringside tables NAME shows the columns of one.\n";
+  return Exit::clean;
+}
+
+}  // namespace
+
+void add_tables(CLI::App& app, Context& context) {
+  auto* verb = app.add_subcommand("tables", "Describe the tables that queries and policies ask");
+  const auto arguments = std::make_shared<Arguments>();
+  auto* name = verb->add_option("NAME", arguments->name, "Only this table, with its columns")->type_name("");
+  verb->add_flag("--markdown", arguments->markdown, "The reference page (docs/tables.md)")->excludes(name);
+  add_output_options(*verb, context);
+  add_example(*verb, "  ringside tables idt");
+  verb->callback([&context, arguments] {
+    context.action = [&context, arguments] { return tables(context, *arguments); };
+  });
+}
+
+}  // namespace ringside::agent

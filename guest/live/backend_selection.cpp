@@ -78,6 +78,7 @@ Selected try_mapped(const BackendContext& context) {
     return fail(Errc::unsupported, "guest RAM is in no shared file that we can open",
                 "start QEMU with a memory-backend-memfd or memory-backend-file, share=on");
   std::vector<memory::SharedRegion> regions;
+  regions.reserve(found.size());
   for (const FoundRegion& region : found) regions.push_back(region.region);
   SelectedBackend selected;
   RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, regions, nullptr, context.qemu.value_or(0)));

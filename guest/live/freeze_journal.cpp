@@ -101,7 +101,7 @@ Result<void> write_file(const std::string& path, std::string_view text, bool syn
     if (ok) done += static_cast<std::size_t>(n);
   }
   ok = ok && (!sync || ::fsync(fd) == 0);
-  const Result<void> outcome = ok ? Result<void>{} : system_failure("write " + path);
+  Result<void> outcome = ok ? Result<void>{} : system_failure("write " + path);
   ::close(fd);
   if (!ok) ::unlink(path.c_str());
   return outcome;

@@ -97,7 +97,7 @@ class AttachedGuest final : public LiveGuest {
         monitor_(std::move(connected)),
         journal_((std::filesystem::path(options_.state_directory) / "frozen").string()) {}
 
-  Result<void> prepare(std::vector<FreezeJournal::Replayed> replayed) {
+  Result<void> prepare(const std::vector<FreezeJournal::Replayed>& replayed) {
     for (const FreezeJournal::Replayed& entry : replayed)
       replay_notes_.push_back(entry.outcome ? "gave the guest back that an ended ringside had left frozen"
                                             : "freeze journal: " + entry.outcome.error().message);
@@ -246,10 +246,10 @@ Result<std::unique_ptr<LiveGuest>> LiveGuest::attach(io::EventLoop& loop, Attach
     return fail(Errc::invalid_argument, "attaching needs a state directory");
   // A monitor serves one client, so what was left frozen is given back before we take it.
   FreezeJournal journal((std::filesystem::path(options.state_directory) / "frozen").string());
-  auto replayed = journal.replay(connectors_on(loop, options.connect), options.endpoint);
+  const auto replayed = journal.replay(connectors_on(loop, options.connect), options.endpoint);
   RINGSIDE_TRY(auto monitor, qmp::connect(loop, options.endpoint, options.connect));
   auto guest = std::make_unique<AttachedGuest>(loop, std::move(options), std::move(monitor));
-  RINGSIDE_CHECK(guest->prepare(std::move(replayed)));
+  RINGSIDE_CHECK(guest->prepare(replayed));
   return guest;
 }
 

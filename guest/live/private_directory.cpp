@@ -72,7 +72,7 @@ Result<PrivateDirectory> PrivateDirectory::create(const std::string& base,
     return fail(errno == EACCES || errno == EPERM || errno == EROFS ? Errc::permission : Errc::io,
                 fmt::format("cannot make a directory in {}: {}", base, std::strerror(errno)));
   PrivateDirectory directory(std::move(path));
-  if (qemu && qemu->pid != 0 && qemu->uid != ::geteuid()) {
+  if (qemu && qemu->uid != ::geteuid()) {  // the uid is known even where the pid is out of sight
     const bool reachable = ::geteuid() == 0 ? ::chown(directory.path_.c_str(), qemu->uid, qemu->gid) == 0
                                             : let_in(directory.path_, qemu->uid);
     if (!reachable)

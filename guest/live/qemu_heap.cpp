@@ -83,7 +83,7 @@ Result<void> QemuHeap::visit_run(std::uint64_t start, std::uint64_t end, std::si
   Bytes piece;
   for (std::uint64_t at = start; at < end;) {
     piece.resize(std::min<std::uint64_t>(kPieceSize, end - at));
-    const auto read_piece = read(at, piece);
+    auto read_piece = read(at, piece);
     if (!read_piece && read_piece.error().code != Errc::io) return read_piece;
     if (read_piece) visitor(at, piece);  // else unmapped since: QEMU frees memory as it runs
     if (piece.size() <= overlap || at + piece.size() == end) break;

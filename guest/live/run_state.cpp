@@ -71,8 +71,7 @@ Result<void> give_back(const Connectors& connectors, const FreezeJournal::Entry&
       (peer->pid != entry.qemu || process_start(peer->pid) != entry.qemu_start))
     return gone();
   // A gdbstub that will not end must not keep the guest from running.
-  const Result<void> ended =
-      entry.gdb_socket.empty() ? Result<void>{} : end_gdbstub(**monitor, entry.gdb_socket);
+  Result<void> ended = entry.gdb_socket.empty() ? Result<void>{} : end_gdbstub(**monitor, entry.gdb_socket);
   if (entry.was_running) RINGSIDE_CHECK(resume_stopped(**monitor, !entry.gdb_socket.empty()));
   if (ended && !entry.gdb_socket.empty()) remove_private_directory_of(entry.gdb_socket);
   return ended;

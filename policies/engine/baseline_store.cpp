@@ -110,6 +110,7 @@ class Store final : public BaselineStore {
   Result<void> prepare_schema(const std::string& path);
   Result<void> insert(const Baseline& baseline);
   Result<void> insert_table(std::int64_t baseline, const std::string& name, const StoredTable& table);
+  Result<std::optional<Baseline>> load_rows(const std::string& guest);
   Result<StoredTable> load_table(std::int64_t id, std::int64_t rows);
   /// `work` inside one transaction; undone if it fails.
   template <class Work>
@@ -240,6 +241,16 @@ Result<StoredTable> Store::load_table(std::int64_t id, std::int64_t rows) {
 }
 
 Result<std::optional<Baseline>> Store::load(const std::string& guest) {
+  std::optional<Baseline> baseline;
+  // One transaction, so that another process that saves at this moment is seen wholly or not at all.
+  RINGSIDE_CHECK(transaction([&]() -> Result<void> {
+    RINGSIDE_TRY(baseline, load_rows(guest));
+    return {};
+  }));
+  return baseline;
+}
+
+Result<std::optional<Baseline>> Store::load_rows(const std::string& guest) {
   Statement head(db_.get(), "SELECT id, taken, description FROM baseline WHERE guest = ?");
   RINGSIDE_TRY(const bool found, head.bind(guest).step());
   if (!found) return std::nullopt;

@@ -47,6 +47,9 @@ void add_stored(EntryPoints& points, const Baseline& baseline, const char* table
 }  // namespace
 
 Result<std::optional<std::string>> booted_since(const Baseline& baseline, Database& database) {
+  RINGSIDE_TRY(const auto paging, database.query("SELECT vcpu FROM vcpus WHERE pg"));
+  if (paging.rows.empty())
+    return "the guest has been reset since the baseline was taken: no vCPU has paging on";
   EntryPoints before, now;
   add_stored(before, baseline, "idt", "vector", "handler", {});
   add_stored(before, baseline, "msrs", "name", "value", "LSTAR");

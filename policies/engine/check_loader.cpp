@@ -83,7 +83,12 @@ std::optional<StatementInfo> load_expect(Loading at) {
   at.check.table = name;
   at.check.key = names_of(table->identity);
   std::optional<StatementInfo> info;
-  finish(at, compile_expect(name, where ? where->text : "", expect->text), info);
+  std::vector<std::string> wanted;
+  if (const auto message = at.mapping.get("message"); message.IsDefined() && message.IsScalar()) {
+    std::size_t unclosed = 0;
+    for (const auto& place : placeholders(message.Scalar(), unclosed)) wanted.push_back(place.name);
+  }
+  finish(at, compile_expect(*table, wanted, where ? where->text : "", expect->text), info);
   return info;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/compile.h"
 
+#include <algorithm>
+
 namespace ringside::policies {
 
 namespace {
@@ -21,9 +23,16 @@ std::string each(const std::vector<std::string>& names, const std::string& befor
 
 }  // namespace
 
-std::string compile_expect(const std::string& table, const std::string& where, const std::string& expect) {
+std::string compile_expect(const Table& table, const std::vector<std::string>& wanted,
+                           const std::string& where, const std::string& expect) {
+  std::vector<std::string> columns;
+  for (const auto& column : table.columns)
+    if (column.stability != Stability::live ||
+        std::find(wanted.begin(), wanted.end(), column.name) != wanted.end())
+      columns.emplace_back(column.name);
   const std::string selected = where.empty() ? "" : parenthesised(where) + " AND ";
-  return "SELECT * FROM " + table + " WHERE " + selected + parenthesised(expect) + " IS NOT TRUE";
+  return "SELECT " + each(columns, "", "", ", ") + " FROM " + std::string(table.name) + " WHERE " + selected +
+         parenthesised(expect) + " IS NOT TRUE";
 }
 
 std::string compile_unchanged(const Unchanged& unchanged) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstring>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -26,6 +27,7 @@ using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
 constexpr std::size_t kMaxStatements = 256;  // kept prepared
 constexpr int kOpsPerClock = 2000;           // virtual-machine steps between looks at the clock
+constexpr int kBaselineSchema = 2;           // main is 0, temp 1, the first that is attached 2
 constexpr std::size_t kMaxSqlBytes = 64 * 1024;
 
 struct Statement {
@@ -42,9 +44,10 @@ class DatabaseImpl final : public Database {
   tl::expected<StatementInfo, SqlError> describe(std::string_view sql) override;
 
  private:
-  static int authorize(void* self, int action, const char* first, const char* second, const char* database,
+  static int authorize(void* self, int action, const char* first, const char* second, const char*,
                        const char* trigger);
-  int allow(int action, const char* first, const char* second, const char* database);
+  static int allow(int action, const char* first, const char* second);
+  std::vector<std::string> baseline_tables_of(const std::string& sql);
   Result<void> run(const std::string& sql);
   Result<void> insert(const Table& table, const StoredTable& stored);
   Result<void> step_all(sqlite3_stmt* statement, const QueryLimits& limits, QueryResult& result);
@@ -53,19 +56,19 @@ class DatabaseImpl final : public Database {
 
   TableContext context_;  // outlives db_
   DatabaseHandle db_;
-  bool armed_ = false;                            // false: our own statements, which may do everything
-  std::set<std::string> reads_, reads_baseline_;  // filled by the authorizer while a statement is prepared
+  bool armed_ = false;                         // false: our own statements, which may do everything
+  std::map<int, std::string> baseline_roots_;  // root page of each table of schema `baseline`
   std::unordered_map<std::string, Statement> statements_;
 };
 
-int DatabaseImpl::authorize(void* self, int action, const char* first, const char* second,
-                            const char* database, const char*) {
+int DatabaseImpl::authorize(void* self, int action, const char* first, const char* second, const char*,
+                            const char*) {
   auto& impl = *static_cast<DatabaseImpl*>(self);
-  return impl.armed_ ? impl.allow(action, first, second, database) : SQLITE_OK;
+  return impl.armed_ ? allow(action, first, second) : SQLITE_OK;
 }
 
 /// Reading is all that a query may do (sqlite.org/c3ref/c_alter_table.html lists the actions).
-int DatabaseImpl::allow(int action, const char* first, const char* second, const char* database) {
+int DatabaseImpl::allow(int action, const char* first, const char* second) {
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
@@ -79,8 +82,6 @@ int DatabaseImpl::allow(int action, const char* first, const char* second, const
       // Table-valued functions of SQLite that show its own files and settings are no business of a query.
       if (std::strncmp(first, "pragma_", 7) == 0 || std::strncmp(first, "sqlite_dbpage", 13) == 0)
         return SQLITE_DENY;
-      if (database != nullptr && find_table(first) != nullptr)
-        (std::strcmp(database, "baseline") == 0 ? reads_baseline_ : reads_).insert(first);
       return SQLITE_OK;
     }
     default:
@@ -113,6 +114,13 @@ Result<void> DatabaseImpl::open() {
     RINGSIDE_CHECK(run("CREATE VIRTUAL TABLE main." + name + " USING ringside(" + name + ")"));
     RINGSIDE_CHECK(run(create_statement(table, "baseline." + name)));
   }
+  sqlite3_stmt* roots = nullptr;
+  sqlite3_prepare_v2(opened, "SELECT rootpage, name FROM baseline.sqlite_schema", -1, &roots, nullptr);
+  const StatementHandle roots_handle(roots);
+  while (roots != nullptr && sqlite3_step(roots) == SQLITE_ROW)
+    baseline_roots_[sqlite3_column_int(roots, 0)] =
+        reinterpret_cast<const char*>(sqlite3_column_text(roots, 1));
+  if (baseline_roots_.size() != tables().size()) return fail(sqlite_error(Errc::io));
   // Bounds on what one statement may be and hold (sqlite.org/limits.html).
   struct Limit {
     int id, value;
@@ -203,8 +211,7 @@ tl::expected<Statement*, Database::SqlError> DatabaseImpl::prepare(std::string_v
   if (text.size() > kMaxSqlBytes) return tl::unexpected(SqlError{"the statement is longer than 64 KiB", -1});
   if (text.find('\0') != std::string::npos)
     return tl::unexpected(SqlError{"the statement holds a NUL byte", static_cast<int>(text.find('\0'))});
-  reads_.clear();
-  reads_baseline_.clear();
+  context_.planned.clear();
   context_.deadline = std::chrono::steady_clock::time_point::max();
   sqlite3_stmt* raw = nullptr;
   const char* tail = nullptr;
@@ -231,10 +238,29 @@ tl::expected<Statement*, Database::SqlError> DatabaseImpl::prepare(std::string_v
   for (int i = 0; i < sqlite3_column_count(raw); ++i)
     info.columns.push_back(
         {sqlite3_column_name(raw, i), column_type(sqlite3_column_decltype(raw, i), SQLITE_NULL)});
-  info.tables.assign(reads_.begin(), reads_.end());
-  info.baseline_tables.assign(reads_baseline_.begin(), reads_baseline_.end());
+  info.tables.assign(context_.planned.begin(), context_.planned.end());
+  info.baseline_tables = baseline_tables_of(text);
   if (statements_.size() >= kMaxStatements) statements_.clear();
   return &statements_.emplace(text, Statement{std::move(handle), std::move(info)}).first->second;
+}
+
+/// The tables of schema `baseline` whose pages the statement opens, sorted. Its byte code says so exactly,
+/// whatever form the SQL has (sqlite.org/opcode.html, OpenRead: P2 is the root page, P3 the schema).
+std::vector<std::string> DatabaseImpl::baseline_tables_of(const std::string& sql) {
+  const Disarmed disarmed(armed_, context_);
+  sqlite3_stmt* raw = nullptr;
+  sqlite3_prepare_v2(db_.get(), ("EXPLAIN " + sql).c_str(), -1, &raw, nullptr);
+  const StatementHandle code(raw);
+  std::set<std::string> names;
+  while (raw != nullptr && sqlite3_step(raw) == SQLITE_ROW) {
+    const auto* opcode = reinterpret_cast<const char*>(sqlite3_column_text(raw, 1));
+    if (opcode == nullptr || std::strcmp(opcode, "OpenRead") != 0 ||
+        sqlite3_column_int(raw, 4) != kBaselineSchema)
+      continue;
+    const auto found = baseline_roots_.find(sqlite3_column_int(raw, 3));
+    if (found != baseline_roots_.end()) names.insert(found->second);
+  }
+  return {names.begin(), names.end()};
 }
 
 tl::expected<StatementInfo, Database::SqlError> DatabaseImpl::describe(std::string_view sql) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/evaluator.h"
 
+#include "guest/x86/page_tables.h"
 #include "policies/engine/compile.h"
 #include "policies/engine/fingerprint.h"
 #include "policies/engine/message.h"
@@ -85,6 +86,26 @@ std::optional<std::pair<Verdict, std::string>> select(const GuestSelector& selec
       std::find(selector.paging.begin(), selector.paging.end(), mode) == selector.paging.end())
     return std::pair(Verdict::not_applicable, "the paging mode is " + mode);
   return std::nullopt;
+}
+
+/// Page walks start at CR3, which changes with the running task, but what they find in the kernel half does
+/// not: every task's root has the same entries there. So a verdict stands under another root if that root
+/// holds the very entries that were looked at. Accessed and dirty bits (5 and 6) say nothing of what is
+/// mapped.
+bool roots_agree(guest::ReadSet& reads, const std::vector<guest::x86::CpuState>& before,
+                 const std::vector<guest::x86::CpuState>& now, guest::memory::PhysicalMemory& memory) {
+  using guest::x86::PagingMode;
+  if (before.size() != now.size()) return false;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto old_root = guest::x86::PagingRoot::of(before[i]),
+               new_root = guest::x86::PagingRoot::of(now[i]);
+    if (old_root.table == new_root.table || old_root.mode == PagingMode::none) continue;
+    const std::size_t size = old_root.mode == PagingMode::pae ? 32 : guest::kPageSize;
+    const std::size_t stride = old_root.mode == PagingMode::two_level ? 4 : 8;
+    if (!reads.holds_at(old_root.table, new_root.table, size, stride, ~std::uint64_t{0x60}, memory))
+      return false;
+  }
+  return true;
 }
 
 Result<void> EvaluatorImpl::set_baseline(const Baseline* baseline) {
@@ -211,6 +232,7 @@ bool EvaluatorImpl::stands(Memo& memo, guest::Snapshot& snapshot,
                            guest::memory::PhysicalMemory& memory) const {
   return memo.reusable && memo.map == snapshot.map() &&
          memo.reads.registers_equal(memo.cpus, snapshot.cpus(RegisterGroups::none)) &&
+         roots_agree(memo.reads, memo.cpus, snapshot.cpus(RegisterGroups::none), memory) &&
          memo.reads.unchanged_in(memory);
 }
 

@@ -11,6 +11,34 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/// One character of a scalar's value as it is written in the file.
+struct Unit {
+  std::size_t bytes;
+  bool space;
+};
+
+/// What starts `text` inside a scalar with quotes `quote` (0: none). YAML 1.2, sections 5.7 and 7.3.
+Unit unit_at(std::string_view text, char quote) {
+  if (quote == '\'' && text.starts_with("''")) return {2, false};
+  if (quote != '"' || text.front() != '\\' || text.size() < 2) return {1, is_space(text.front())};
+  switch (text[1]) {
+    case 'x':
+      return {4, false};
+    case 'u':
+      return {6, false};
+    case 'U':
+      return {10, false};
+    case 'n':
+    case 't':
+    case 'r':
+    case ' ':
+    case '\n':
+      return {2, true};
+    default:
+      return {2, false};
+  }
+}
+
 }  // namespace
 
 SourceText::SourceText(std::string file, std::string text) : file_(std::move(file)), text_(std::move(text)) {
@@ -55,17 +83,11 @@ std::size_t SourceText::in_scalar(std::size_t start, std::string_view value, std
   } else if (at < text_.size() && (text_[at] == '"' || text_[at] == '\'')) {
     quote = text_[at++];
   }
-  std::size_t left = skipped;
-  while (at < text_.size()) {
-    if (is_space(text_[at])) {
-      ++at;
-      continue;
-    }
-    if (left == 0) break;
-    --left;
-    const bool pair = at + 1 < text_.size() && ((quote == '"' && text_[at] == '\\') ||
-                                                (quote == '\'' && text_.compare(at, 2, "''") == 0));
-    at += pair ? 2 : 1;
+  for (std::size_t left = skipped; at < text_.size();) {
+    const Unit unit = unit_at(std::string_view(text_).substr(at), quote);
+    if (left == 0 && !unit.space) break;
+    if (!unit.space) --left;
+    at = std::min(at + unit.bytes, text_.size());
   }
   return at;
 }

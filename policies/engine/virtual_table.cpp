@@ -49,6 +49,22 @@ class Collector final : public RowSink {
   std::vector<std::vector<Value>>& rows_;
 };
 
+/// Rows have a primary key and no row id: SQLite joins the answers to the terms of an OR by it, so it must be
+/// the same whatever constraints a scan had.
+std::string virtual_schema(const Table& table) {
+  std::string sql = create_statement(table, "x");
+  sql.pop_back();  // the closing parenthesis
+  sql += ", PRIMARY KEY(";
+  for (const auto name : table.identity) sql += "\"" + std::string(name) + "\", ";
+  const bool per_vcpu = table.column("vcpu") && std::find(table.identity.begin(), table.identity.end(),
+                                                          "vcpu") == table.identity.end();
+  if (per_vcpu)
+    sql += "vcpu";
+  else
+    sql.resize(sql.size() - 2);
+  return sql + ")) WITHOUT ROWID";
+}
+
 VirtualTable& of(sqlite3_vtab* base) {
   return *static_cast<VirtualTable*>(base);
 }
@@ -68,7 +84,7 @@ int connect(sqlite3* db, void* context, int argc, const char* const* argv, sqlit
     *error = sqlite3_mprintf("no such table in the registry");
     return SQLITE_ERROR;
   }
-  const int code = sqlite3_declare_vtab(db, create_statement(*table, "x").c_str());
+  const int code = sqlite3_declare_vtab(db, virtual_schema(*table).c_str());
   if (code != SQLITE_OK) return code;
   auto made = std::make_unique<VirtualTable>();
   made->table = table;
@@ -86,6 +102,7 @@ int disconnect(sqlite3_vtab* base) {
 /// table is free to make no use of it.
 int best_index(sqlite3_vtab* base, sqlite3_index_info* info) {
   const Table& table = *of(base).table;
+  of(base).context->planned.emplace(table.name);
   int arguments = 0;
   unsigned taken = 0;
   for (int i = 0; i < info->nConstraint; ++i) {
@@ -194,11 +211,6 @@ int column(sqlite3_vtab_cursor* base, sqlite3_context* result, int index) {
   return SQLITE_OK;
 }
 
-int rowid(sqlite3_vtab_cursor* base, sqlite3_int64* id) {
-  *id = static_cast<sqlite3_int64>(of(base).at);
-  return SQLITE_OK;
-}
-
 constexpr sqlite3_module make_module() {
   sqlite3_module module{};
   module.iVersion = 1;
@@ -213,7 +225,6 @@ constexpr sqlite3_module make_module() {
   module.xNext = next;
   module.xEof = eof;
   module.xColumn = column;
-  module.xRowid = rowid;
   return module;
 }
 constexpr sqlite3_module kModule = make_module();

@@ -21,6 +21,7 @@ struct TableContext {
   guest::Snapshot* snapshot = nullptr;
   std::chrono::steady_clock::time_point deadline{};
   std::vector<std::string> incomplete;  ///< filled by the running query, without doubles
+  std::set<std::string> planned;        ///< tables of the statements that were prepared, added by the planner
   std::optional<Error> failure;         ///< why a table could not be read at all, or a bound was hit
 
   bool late() const { return std::chrono::steady_clock::now() >= deadline; }

@@ -86,7 +86,10 @@ Table gdt_table() {
       .identity = {"vcpu", "entry"},
       .example = "SELECT entry, type, dpl, base FROM gdt WHERE vcpu = 0 AND present",
       .in_baseline = true,
-      .baseline_where = {},
+      // What Linux loads for the running task: TLS and LDT (arch/x86/include/asm/segment.h).
+      .baseline_where =
+          "CASE bits WHEN 64 THEN entry NOT BETWEEN 10 AND 14 "
+          "ELSE entry NOT BETWEEN 6 AND 8 AND entry <> 17 END",
       .fill = fill};
 }
 

@@ -53,7 +53,7 @@ Table guest_table() {
                   {"vcpus", ColumnType::integer, "number of vCPUs"},
                   {"ram_bytes", ColumnType::integer, "RAM in bytes"}},
       .pushdown = {},
-      .identity = {},
+      .identity = {"name"},
       .example = "SELECT name, paging, vcpus FROM guest",
       .in_baseline = true,
       .baseline_where = {},

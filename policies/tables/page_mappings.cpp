@@ -110,7 +110,7 @@ Table page_mappings_table() {
                   {"user", ColumnType::boolean, "U/S in every level: user code can reach it"},
                   {"executable", ColumnType::boolean, "no NX in any level"},
                   {"global", ColumnType::boolean, "G: stays in the TLB when CR3 changes"}},
-      .pushdown = {"vcpu", "half"},
+      .pushdown = {"half"},
       .identity = {"half", "gva"},
       .example = "SELECT gva, size FROM page_mappings WHERE half = 'kernel' AND writable AND executable",
       .in_baseline = false,

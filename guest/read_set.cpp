@@ -177,6 +177,25 @@ bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
   return true;
 }
 
+bool ReadSet::holds_at(Gpa from, Gpa to, std::size_t size, std::size_t stride, std::uint64_t mask,
+                       memory::PhysicalMemory& memory) {
+  settle();
+  Bytes moved;
+  for (const Piece& piece : pieces_) {
+    if (piece.gpa + piece.size <= from || piece.gpa >= from + size) continue;
+    const std::uint64_t first = std::max(piece.gpa, from) - from;
+    const std::uint64_t end = std::min(piece.gpa + piece.size, from + size) - from;
+    moved.resize(end - first);
+    if (!memory.read(to + first, moved)) return false;
+    const std::byte* noted = bytes_.data() + piece.offset + (from + first - piece.gpa);
+    for (std::size_t i = 0; i < moved.size(); ++i) {
+      const auto keep = static_cast<std::byte>(mask >> ((first + i) % stride * 8));
+      if (((moved[i] ^ noted[i]) & keep) != std::byte{0}) return false;
+    }
+  }
+  return true;
+}
+
 bool ReadSet::registers_equal(const std::vector<CpuState>& before, const std::vector<CpuState>& now) const {
   if (groups_ == RegisterGroups::none) return true;
   return std::equal(before.begin(), before.end(), now.begin(), now.end(),

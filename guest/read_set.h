@@ -45,6 +45,11 @@ class ReadSet {
 
   /// Reads everything again in one scatter call and compares. False if a byte differs or could not be read.
   bool unchanged_in(memory::PhysicalMemory& memory);
+  /// True if the bytes noted in [from, from + size) are those that [to, to + size) holds now, with the bits
+  /// of each `stride` bytes masked by `mask` first. For a table that moved: a page-table root after a task
+  /// switch.
+  bool holds_at(Gpa from, Gpa to, std::size_t size, std::size_t stride, std::uint64_t mask,
+                memory::PhysicalMemory& memory);
   /// True if the noted register groups are equal in both lists.
   bool registers_equal(const std::vector<x86::CpuState>& before, const std::vector<x86::CpuState>& now) const;
 

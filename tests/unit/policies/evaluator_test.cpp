@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies/engine/evaluator.h"
+
+#include "fake_guest.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+namespace ringside::policies::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// Policies with one check each, whose form is YAML indented by six.
+std::vector<Policy> with_checks(const std::vector<std::string>& forms, const std::string& spec = {}) {
+  std::vector<Policy> policies;
+  for (const auto& form : forms) {
+    const std::string name = "p" + std::to_string(policies.size());
+    auto set = load_policy_text(name, "apiVersion: ringside/v1\nkind: Policy\nmetadata: {name: " + name +
+                                          ", title: t}\nspec:\n" + spec +
+                                          "  checks:\n    - id: c\n      title: the title\n" + form);
+    for (const auto& error : set.errors) ADD_FAILURE() << render(error, false);
+    for (auto& policy : set.policies) policies.push_back(std::move(policy));
+  }
+  return policies;
+}
+
+class EvaluatorTest : public ::testing::Test {
+ protected:
+  void load(const std::vector<std::string>& forms, const std::string& spec = {}) {
+    policies = with_checks(forms, spec);
+    auto created = Evaluator::create(policies);
+    ASSERT_TRUE(created) << created.error().message;
+    evaluator = std::move(*created);
+  }
+  void use_baseline() {
+    const auto taken = take_baseline(*guest.snapshot());
+    ASSERT_TRUE(taken) << taken.error().message;
+    ASSERT_TRUE(evaluator->set_baseline(&*taken));
+  }
+  CheckResult now() {
+    const auto snapshot = guest.snapshot();
+    const auto results = evaluator->evaluate(*snapshot);
+    EXPECT_THAT(results, SizeIs(1));
+    return results.at(0);
+  }
+  /// How many policies a tick evaluates.
+  unsigned tick(std::vector<Verdict>* verdicts = nullptr) {
+    const auto snapshot = guest.snapshot();
+    unsigned evaluated = 99;
+    for (const auto& result : evaluator->tick(*snapshot, guest.memory, &evaluated))
+      if (verdicts != nullptr) verdicts->push_back(result.verdict);
+    return evaluated;
+  }
+
+  FakeGuest guest{2};
+  std::vector<Policy> policies;
+  std::unique_ptr<Evaluator> evaluator;
+};
+
+const std::string kUserGates =
+    "      table: idt\n      where: present AND dpl = 3\n      expect: vector IN (3, 4, 128)\n"
+    "      message: 'gate {{vector}} of vCPU {{vcpu}} enters {{handler}} (present: {{present}})'\n";
+const std::string kWx =
+    "      table: page_mappings\n      where: half = 'kernel'\n      expect: NOT (writable AND executable)\n";
+const std::string kGatesUnchanged =
+    "      unchanged: {table: idt, key: [vcpu, vector], columns: [handler, dpl]}\n"
+    "      message: 'gate {{vector}} {{change}}: {{old.handler}} -> {{ handler }}'\n";
+
+TEST_F(EvaluatorTest, ExpectHoldsOrNamesTheRowsThatBreakIt) {
+  load({kUserGates});
+  EXPECT_EQ(now().verdict, Verdict::ok);
+  guest.set_gate(0x80, guest.text(), 3);
+  guest.set_gate(0x99, guest.text() + 0x40, 3);
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::violated);
+  ASSERT_THAT(result.violations, SizeIs(2));  // one a vCPU
+  EXPECT_EQ(result.violations[0].message, "gate 153 of vCPU 0 enters 0xffffffff81000040 (present: yes)");
+  EXPECT_EQ(result.violations[0].fingerprint.size(), 16u);
+}
+
+TEST_F(EvaluatorTest, NullExpectationIsAViolation) {
+  load({"      table: idt\n      where: vector = 1\n      expect: nullif(dpl, 0) = 0\n"});
+  EXPECT_EQ(now().verdict, Verdict::violated);
+}
+
+TEST_F(EvaluatorTest, MessageDefaultsToTheTitle) {
+  load({"      table: idt\n      where: vcpu = 0 AND vector = 1\n      expect: dpl = 3\n"});
+  EXPECT_EQ(now().violations.at(0).message, "the title");
+}
+
+TEST_F(EvaluatorTest, CommentInAPolicyCannotHideTheRestOfTheQuery) {
+  load({"      table: idt\n      where: vector = 1 -- all\n      expect: dpl = 3 -- never\n"});
+  EXPECT_EQ(now().verdict, Verdict::violated);
+}
+
+TEST_F(EvaluatorTest, TableReadInPartIsUnknownNeverOk) {
+  load({kUserGates});
+  guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.reasons, ::testing::Each(HasSubstr("idt: vCPU ")));
+}
+
+TEST_F(EvaluatorTest, ViolationBesideAnUnreadablePartStillCounts) {
+  load({"      table: msrs\n      where: name = 'LSTAR'\n      expect: value = 0\n"});
+  guest.cpus[1].msrs.reset();
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::violated);
+  EXPECT_THAT(result.violations, SizeIs(1));
+  EXPECT_THAT(result.reasons, SizeIs(1));
+}
+
+TEST_F(EvaluatorTest, QueryThatFailsIsUnknown) {
+  load({"      query: SELECT abs(-9223372036854775807 - 1) AS x FROM vcpus\n"});
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.reasons, ElementsAre(HasSubstr("integer overflow")));
+}
+
+TEST_F(EvaluatorTest, WithoutBaselineIsUnknownAndSaysWhatToDo) {
+  load({kGatesUnchanged});
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.reasons, ElementsAre("no baseline: run `ringside baseline save`"));
+}
+
+TEST_F(EvaluatorTest, QueryThatReadsTheBaselineIsUnknownWithoutOneToo) {
+  load({"      query: SELECT * FROM baseline.idt WHERE dpl = 2\n"});
+  EXPECT_EQ(now().verdict, Verdict::unknown);
+  use_baseline();
+  EXPECT_EQ(now().verdict, Verdict::ok);
+}
+
+TEST_F(EvaluatorTest, UnchangedFindsChangedNewAndGoneRows) {
+  load({kGatesUnchanged});
+  use_baseline();
+  EXPECT_EQ(now().verdict, Verdict::ok);
+
+  guest.set_gate(14, 0xffffffff81001000);
+  auto result = now();
+  ASSERT_THAT(result.violations, SizeIs(2));
+  EXPECT_EQ(result.violations[0].message, "gate 14 changed: 0xffffffff810001e0 -> 0xffffffff81001000");
+
+  guest.set_gate(14, guest.text() + 0x100 + 14 * 16);
+  guest.cpus[0].idt.limit = 255 * 16 - 1;
+  result = now();
+  ASSERT_THAT(result.violations, SizeIs(1));
+  EXPECT_EQ(result.violations[0].message, "gate 255 gone: 0xffffffff810010f0 -> -");
+
+  const auto small = take_baseline(*guest.snapshot());
+  ASSERT_TRUE(evaluator->set_baseline(&*small));
+  guest.cpus[0].idt.limit = 256 * 16 - 1;
+  result = now();
+  ASSERT_THAT(result.violations, SizeIs(1));
+  EXPECT_EQ(result.violations[0].message, "gate 255 new: - -> 0xffffffff810010f0");
+}
+
+TEST_F(EvaluatorTest, RowsThatCouldNotBeReadAreNotGone) {
+  load({kGatesUnchanged});
+  use_baseline();
+  guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.violations, IsEmpty());
+}
+
+TEST_F(EvaluatorTest, RowsThatTheBaselineCouldNotReadAreNotNew) {
+  load({kGatesUnchanged});
+  guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});
+  use_baseline();
+  guest.memory.heal();
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.reasons, ::testing::Contains(HasSubstr("baseline: idt: ")));
+}
+
+TEST_F(EvaluatorTest, BaselineOfAnotherVersionIsUnknown) {
+  load({kGatesUnchanged});
+  auto baseline = take_baseline(*guest.snapshot()).value();
+  baseline.tables["idt"].columns[7] = "entry_point";  // instead of `handler`
+  ASSERT_TRUE(evaluator->set_baseline(&baseline));
+  EXPECT_THAT(now().reasons, ElementsAre(HasSubstr("does not hold column `idt.handler`")));
+  baseline.tables.erase("idt");
+  ASSERT_TRUE(evaluator->set_baseline(&baseline));
+  EXPECT_THAT(now().reasons, ElementsAre(HasSubstr("does not hold table `idt`")));
+  EXPECT_EQ(now().verdict, Verdict::unknown);
+}
+
+TEST_F(EvaluatorTest, GuestThatBootedAgainIsUnknownNotViolated) {
+  load({kGatesUnchanged});
+  use_baseline();
+  guest.move_kernel(0x1200000);
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::unknown);
+  EXPECT_THAT(result.violations, IsEmpty());
+  EXPECT_THAT(result.reasons, ElementsAre(HasSubstr("has booted since")));
+}
+
+TEST_F(EvaluatorTest, OneGateThatMovedByAWholeSlideIsNoBoot) {
+  load({kGatesUnchanged});
+  use_baseline();
+  guest.set_gate(14, guest.text() + 0x100 + 14 * 16 + 0x1200000);
+  EXPECT_EQ(now().verdict, Verdict::violated);
+}
+
+TEST_F(EvaluatorTest, SelectorThatDoesNotMatchIsNotApplicable) {
+  load({kUserGates}, "  guests: {paging: [pae]}\n");
+  EXPECT_EQ(now().verdict, Verdict::not_applicable);
+  load({kUserGates}, "  guests: {accelerators: kvm}\n");
+  EXPECT_EQ(now().verdict, Verdict::not_applicable);
+  load({kUserGates}, "  guests: {paging: [4-level], accelerators: [kvm, tcg], nx: true}\n");
+  EXPECT_EQ(now().verdict, Verdict::ok);
+  guest.cpus[1].efer &= ~x86::efer::kNxe;
+  EXPECT_EQ(now().verdict, Verdict::not_applicable);
+  guest.unstart(0);
+  guest.unstart(1);
+  EXPECT_EQ(now().verdict, Verdict::unknown);
+}
+
+TEST_F(EvaluatorTest, FingerprintFollowsTheKeyNotTheValues) {
+  load({kGatesUnchanged});
+  use_baseline();
+  guest.set_gate(14, 0xffffffff81001000);
+  const auto first = now();
+  guest.set_gate(14, 0xffffffff81002000);
+  const auto second = now();
+  ASSERT_THAT(first.violations, SizeIs(2));
+  EXPECT_EQ(first.violations[0].fingerprint, second.violations.at(0).fingerprint);
+  EXPECT_NE(first.violations[0].message, second.violations[0].message);
+  EXPECT_NE(first.violations[0].fingerprint, first.violations[1].fingerprint);
+}
+
+TEST_F(EvaluatorTest, ManyViolationsAreCutAndItSaysSo) {
+  load(
+      {"      query: SELECT a.vector, b.vector AS other FROM idt AS a, idt AS b WHERE a.vcpu = 0 AND b.vcpu "
+       "= 0\n"});
+  const auto result = now();
+  EXPECT_EQ(result.verdict, Verdict::violated);
+  EXPECT_THAT(result.violations, SizeIs(1000));
+  EXPECT_THAT(result.reasons, ElementsAre(HasSubstr("more than 1000 rows")));
+}
+
+TEST_F(EvaluatorTest, QuietGuestIsEvaluatedOnce) {
+  load({kUserGates, kGatesUnchanged, "      table: vcpus\n      expect: wp\n", kWx});
+  use_baseline();
+  EXPECT_EQ(tick(), 4u);
+  EXPECT_EQ(tick(), 0u);
+  // What runs in the guest changes all the time.
+  guest.cpus[0].rip += 16;
+  guest.cpus[0].gpr[x86::rax] = 7;
+  guest.cpus[1].halted = !guest.cpus[1].halted;
+  guest.cpus[0].cr4 ^= x86::cr4::kPge;
+  guest.cpus[0].msrs->kernel_gs_base = 5;
+  EXPECT_EQ(tick(), 0u);
+}
+
+TEST_F(EvaluatorTest, VerdictStandsUnderARootWithTheSameKernelHalfOnly) {
+  load({kUserGates, kWx});
+  tick();
+  const std::uint64_t other = guest.new_root();
+  guest.cpus[0].cr3 = other;
+  EXPECT_EQ(tick(), 0u);
+  guest.cpus[1].cr3 = other;
+  EXPECT_EQ(tick(), 0u);
+  // A process whose kernel half holds more than the others'.
+  const std::uint64_t odd = guest.new_root();
+  guest.map(odd, 0xffff900000000000, 0x700000, FakeGuest::kWritable);
+  guest.cpus[1].cr3 = odd;
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::ok, Verdict::violated));
+}
+
+TEST_F(EvaluatorTest, TickEvaluatesWhatDependsOnAChangeOnly) {
+  load({kUserGates, "      table: vcpus\n      expect: wp\n"});
+  tick();
+  guest.set_gate(0x99, guest.text(), 3);
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
+  verdicts.clear();
+  EXPECT_EQ(tick(&verdicts), 0u);  // still violated, and still said so
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
+  guest.cpus[0].cr0 &= ~x86::cr0::kWp;
+  verdicts.clear();
+  EXPECT_EQ(tick(&verdicts), 2u);  // the rights in the page walk depend on CR0 too
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::violated));
+}
+
+TEST_F(EvaluatorTest, UnreadableMemoryIsTriedAgainAtEveryTick) {
+  load({kUserGates});
+  guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_EQ(tick(&verdicts), 1u);
+  guest.memory.heal();
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::unknown, Verdict::unknown, Verdict::ok));
+}
+
+TEST_F(EvaluatorTest, NewBaselineIsUsedAtTheNextTick) {
+  load({kGatesUnchanged});
+  std::vector<Verdict> verdicts;
+  tick(&verdicts);
+  use_baseline();
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::unknown, Verdict::ok));
+}
+
+TEST_F(EvaluatorTest, WhatQemuSaysIsNeverReused) {
+  load({"      table: guest\n      expect: status = 'running'\n"});
+  tick();
+  guest.info.status = "paused";
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated));
+}
+
+TEST_F(EvaluatorTest, QuietTickReadsFewBytesInOneCallAPolicy) {
+  load({kUserGates});
+  tick();
+  guest.memory.reset_counters();
+  EXPECT_EQ(tick(), 0u);
+  EXPECT_EQ(guest.memory.calls(), 1u);
+  EXPECT_LT(guest.memory.bytes(), 4u * guest::kPageSize);
+}
+
+}  // namespace
+}  // namespace ringside::policies::testing

@@ -18,6 +18,10 @@ add_library(ringside_options INTERFACE)
 add_library(ringside::options ALIAS ringside_options)
 target_compile_options(ringside_options INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror -fstack-protector-strong)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # False alarms on std::string's operator+ when it optimises (gcc.gnu.org/PR105651).
+  target_compile_options(ringside_options INTERFACE -Wno-restrict)
+endif()
 target_compile_definitions(ringside_options INTERFACE _GLIBCXX_ASSERTIONS)
 target_link_options(ringside_options INTERFACE LINKER:-z,relro,-z,now)
 if(RINGSIDE_SANITIZE)

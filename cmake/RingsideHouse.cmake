@@ -43,17 +43,7 @@ endif()
 # makes library ringside_NAME, alias ringside::NAME, whose headers are included as "NAME/file.h".
 function(ringside_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  set(present "")  # while the house is being built: sources that do not stand yet are left out
-  foreach(source ${arg_SOURCES})
-    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${source})
-      list(APPEND present ${source})
-    endif()
-  endforeach()
-  if(NOT present)
-    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
-    set(present ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)
-  endif()
-  add_library(ringside_${name} STATIC ${present})
+  add_library(ringside_${name} STATIC ${arg_SOURCES})
   add_library(ringside::${name} ALIAS ringside_${name})
   set_target_properties(ringside_${name} PROPERTIES EXPORT_NAME ${name})
   target_include_directories(ringside_${name} PUBLIC

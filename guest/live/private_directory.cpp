@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 namespace ringside::guest::live {
 
@@ -63,6 +64,21 @@ void remove_with_files(const std::string& path) {
   ::rmdir(path.c_str());
 }
 
+/// SO_PEERCRED tells who called listen(); QEMU's -runas gives that user up later.
+io::PeerCredentials as_of_now(io::PeerCredentials qemu) {
+  std::ifstream status(fmt::format("/proc/{}/status", qemu.pid));
+  std::string key;
+  while (qemu.pid > 0 && status >> key) {
+    unsigned real = 0, effective = 0;
+    if (key == "Uid:" && status >> real >> effective) qemu.uid = effective;
+    if (key == "Gid:" && status >> real >> effective) {
+      qemu.gid = effective;
+      break;
+    }
+  }
+  return qemu;
+}
+
 }  // namespace
 
 Result<PrivateDirectory> PrivateDirectory::create(const std::string& base,
@@ -72,6 +88,7 @@ Result<PrivateDirectory> PrivateDirectory::create(const std::string& base,
     return fail(errno == EACCES || errno == EPERM || errno == EROFS ? Errc::permission : Errc::io,
                 fmt::format("cannot make a directory in {}: {}", base, std::strerror(errno)));
   PrivateDirectory directory(std::move(path));
+  if (qemu) qemu = as_of_now(*qemu);
   if (qemu && qemu->uid != ::geteuid()) {  // the uid is known even where the pid is out of sight
     const bool reachable = ::geteuid() == 0 ? ::chown(directory.path_.c_str(), qemu->uid, qemu->gid) == 0
                                             : let_in(directory.path_, qemu->uid);

@@ -62,7 +62,7 @@ TEST(PrivateDirectory, ASwappedInLinkLeadsNowhere) {
 TEST(PrivateDirectory, LetsQemusUserIn) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to have a second user";
   ringside::testing::TemporaryDirectory base;
-  const auto directory = PrivateDirectory::create(base.path().string(), io::PeerCredentials{1, 12345, 12345});
+  const auto directory = PrivateDirectory::create(base.path().string(), io::PeerCredentials{0, 12345, 12345});
   ASSERT_TRUE(directory) << directory.error().message;
   struct stat info {};
   ASSERT_EQ(::stat(directory->path().c_str(), &info), 0);

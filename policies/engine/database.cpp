@@ -4,6 +4,7 @@
 #include "policies/engine/sql_functions.h"
 #include "policies/engine/virtual_table.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include <array>
@@ -111,7 +112,7 @@ Result<void> DatabaseImpl::open() {
   RINGSIDE_CHECK(run("ATTACH ':memory:' AS baseline"));
   for (const auto& table : tables()) {
     const std::string name(table.name);
-    RINGSIDE_CHECK(run("CREATE VIRTUAL TABLE main." + name + " USING ringside(" + name + ")"));
+    RINGSIDE_CHECK(run(fmt::format("CREATE VIRTUAL TABLE main.{0} USING ringside({0})", name)));
     RINGSIDE_CHECK(run(create_statement(table, "baseline." + name)));
   }
   sqlite3_stmt* roots = nullptr;

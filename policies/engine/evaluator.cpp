@@ -6,6 +6,8 @@
 #include "policies/engine/fingerprint.h"
 #include "policies/engine/message.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace ringside::policies {
@@ -129,7 +131,8 @@ std::vector<std::string> EvaluatorImpl::missing_in_baseline(const Check& check) 
       for (const auto& column : columns)
         if (std::find(stored->second.columns.begin(), stored->second.columns.end(), column) ==
             stored->second.columns.end())
-          reasons.push_back("the baseline does not hold column `" + name + "." + column + "`: save it again");
+          reasons.push_back(
+              fmt::format("the baseline does not hold column `{}.{}`: save it again", name, column));
   }
   return reasons;
 }
@@ -215,8 +218,9 @@ Memo EvaluatorImpl::run(const Policy& policy, guest::Snapshot& snapshot) {
 std::vector<CheckResult> EvaluatorImpl::evaluate(const Policy& policy, guest::Snapshot& snapshot) {
   Memo memo = run(policy, snapshot);
   auto results = memo.results;
-  for (std::size_t i = 0; i < policies_.size(); ++i)
-    if (&policies_[i] == &policy) memos_[i] = std::move(memo);
+  const auto found =
+      std::find_if(policies_.begin(), policies_.end(), [&](const Policy& one) { return &one == &policy; });
+  if (found != policies_.end()) memos_[static_cast<std::size_t>(found - policies_.begin())] = std::move(memo);
   return results;
 }
 

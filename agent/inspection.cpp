@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace ringside::agent {
 
@@ -28,32 +29,28 @@ bool all_have_msrs(const std::vector<x86::CpuState>& cpus) {
   return std::all_of(cpus.begin(), cpus.end(), [](const auto& cpu) { return cpu.msrs.has_value(); });
 }
 
-/// The wanted MSR source, and which one `automatic` comes down to.
-MsrSource resolve(Session& session, MsrSource wanted, std::string& words) {
-  if (session.live() == nullptr) {
-    words = "from the snapshot file";
-    return wanted;
-  }
-  if (wanted == MsrSource::none) words = "not read (--msrs none)";
-  if (wanted == MsrSource::vmstate) words = "device state (xen-save-devices-state), guest stopped for it";
-  if (wanted == MsrSource::calibrated) words = "QEMU's CPU state, guest not stopped";
-  if (wanted != MsrSource::automatic) return wanted;
-  // The calibrated way first: if it works, nothing is stopped. Else `automatic` calibrates or reads the
-  // device state.
-  if (const auto cpus = session.live()->read_cpus(MsrSource::calibrated); cpus && all_have_msrs(*cpus)) {
-    words = "QEMU's CPU state, guest not stopped";
-    return MsrSource::calibrated;
-  }
-  words = "device state (xen-save-devices-state), guest stopped for it this once";
-  return MsrSource::automatic;
+/// How the MSRs were had, by what QEMU's events said meanwhile.
+std::string msrs_words(bool live, MsrSource msrs, unsigned stops) {
+  if (!live) return "from the snapshot file";
+  if (msrs == MsrSource::none) return "not read (--msrs none)";
+  if (stops > 0) return "from the device state (xen-save-devices-state); the guest was stopped for it";
+  return msrs == MsrSource::vmstate ? "from the device state (xen-save-devices-state)"
+                                    : "out of QEMU's own CPU state, without stopping the guest";
 }
 
 }  // namespace
 
 Attempt<Inspection> look_at(Session& session, MsrSource msrs) {
   Inspection inspection;
-  const MsrSource source = resolve(session, msrs, inspection.msrs_from);
-  RINGSIDE_TRY(guest::Snapshot * snapshot, session.snapshot(source));
+  std::atomic<unsigned> stops{0};
+  qmp::Subscription subscription;
+  if (session.live() != nullptr)
+    subscription = session.live()->monitor().subscribe([&stops](const qmp::Event& event) {
+      if (event.kind == qmp::EventKind::stop) ++stops;
+    });
+  RINGSIDE_TRY(guest::Snapshot * snapshot, session.snapshot(msrs));
+  subscription.reset();
+  inspection.msrs_from = msrs_words(session.live() != nullptr, msrs, stops);
   inspection.info = snapshot->info();
   inspection.live = session.live() != nullptr;
   if (inspection.live) inspection.backend_notes = session.live()->backend_notes();

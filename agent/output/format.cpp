@@ -35,10 +35,15 @@ std::string rfc3339(std::chrono::sys_time<std::chrono::microseconds> time) {
 }
 
 std::string human_duration(std::chrono::microseconds duration) {
-  const double us = static_cast<double>(duration.count());
-  if (us < 1'000) return fmt::format("{:.0f} us", us);
-  if (us < 1'000'000) return fmt::format("{:.1f} ms", us / 1e3);
-  return fmt::format("{:.1f} s", us / 1e6);
+  const auto us = static_cast<double>(duration.count());
+  // "1 s", but "1.5 s".
+  const auto tenths = [](double value) {
+    const std::string text = fmt::format("{:.1f}", value);
+    return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+  };
+  if (us < 1'000) return tenths(us) + " us";
+  if (us < 1'000'000) return tenths(us / 1e3) + " ms";
+  return tenths(us / 1e6) + " s";
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {

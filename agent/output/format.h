@@ -15,7 +15,7 @@ namespace ringside::agent {
 std::string human_size(std::uint64_t bytes);
 /// "2026-01-31T12:00:00Z" (RFC 3339, UTC), with microseconds where they are not zero.
 std::string rfc3339(std::chrono::sys_time<std::chrono::microseconds> time);
-/// "1.5 s", "2.3 ms", "40 us".
+/// "1.5 s", "2 ms", "40 us".
 std::string human_duration(std::chrono::microseconds duration);
 /// "3 checks", "1 check".
 std::string counted(std::uint64_t count, std::string_view noun);

@@ -89,11 +89,15 @@ std::string render_scan(const std::vector<CheckResult>& results, const Style& st
         line += ", " + id;
       line += ")";
     }
+    // One reason fits on the line.
+    const bool reason_in_line = result.verdict != Verdict::violated && result.reasons.size() == 1;
+    if (reason_in_line)
+      line += std::string(width - name.size() + 2, ' ') + style.dim(printable(result.reasons[0]));
     out += line + "\n";
     std::vector<std::string> messages;
     for (const auto& violation : result.violations) messages.push_back(violation.message);
     add_lines(out, std::move(messages), style, true);
-    add_lines(out, result.reasons, style, false);
+    if (!reason_in_line) add_lines(out, result.reasons, style, false);
   }
   return out + summary(Tally::of(results), style) + "\n";
 }

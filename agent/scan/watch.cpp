@@ -3,6 +3,7 @@
 
 #include "agent/scan/second_look.h"
 #include "agent/signals.h"
+#include "guest/x86/page_tables.h"
 
 #include <fmt/format.h>
 
@@ -17,8 +18,9 @@ using std::chrono::steady_clock;
 namespace {
 
 /// How long the registers that a kernel sets up once must stand still after a reset before it is judged
-/// again.
-constexpr std::chrono::seconds kSettle{10};
+/// again. Linux makes its text read-only at the very end of its start (init/main.c, mark_readonly), some
+/// seconds after it has loaded its IDT for good.
+constexpr std::chrono::seconds kSettle{30};
 
 Moment now() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -49,10 +51,12 @@ bool Watch::guest_ended() {
 }
 
 void Watch::after_reset() {
-  reporter_.guest("reset",
-                  "the guest was reset: the baseline is of the boot before and no longer counts; "
-                  "run ringside baseline save once it is up",
-                  now());
+  // Firmware and QEMU reset a machine several times on its way up; that is said once.
+  if (!settling_since_)
+    reporter_.guest("reset",
+                    "the guest was reset: the baseline is of the boot before and no longer counts; "
+                    "run ringside baseline save once it is up",
+                    now());
   // Without a baseline the checks that need one are unknown, which is what they are now.
   if (auto dropped = evaluator_.set_baseline(nullptr); !dropped)
     reporter_.guest("error", dropped.error().message, now());
@@ -67,10 +71,12 @@ bool Watch::booting(guest::Snapshot& snapshot) {
   guest::ReadSet entry_registers;
   entry_registers.note(guest::RegisterGroups::control | guest::RegisterGroups::tables);
   const auto& cpus = snapshot.cpus(guest::RegisterGroups::none);
-  const bool paging = std::any_of(cpus.begin(), cpus.end(), [](const auto& cpu) {
-    return cpu.paging_mode() != guest::x86::PagingMode::none;
+  // Firmware, boot loaders and the kernel's own decompressor use an IDT in the lower half, if any.
+  const bool kernel = std::any_of(cpus.begin(), cpus.end(), [](const auto& cpu) {
+    const auto mode = cpu.paging_mode();
+    return mode != guest::x86::PagingMode::none && cpu.idt.base >= guest::x86::kernel_half(mode);
   });
-  if (!paging || !entry_registers.registers_equal(settling_cpus_, cpus)) {
+  if (!kernel || !entry_registers.registers_equal(settling_cpus_, cpus)) {
     settling_since_ = steady_clock::now();
     settling_cpus_ = cpus;
     return true;
@@ -116,7 +122,7 @@ void Watch::tick() {
     results = all_unknown("the guest could not be read: " + results.error().message);
   }
   const Moment at = now();
-  for (const Change& change : findings_.update(*results, at)) reporter_.change(change, at);
+  reporter_.changes(findings_.update(*results, at), at);
   reporter_.ticked(Tally::of(*results), at);
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <map>
 #include <ostream>
 
 namespace ringside::agent {
@@ -25,6 +26,10 @@ std::string_view name(Change::Kind kind) {
       return "known";
   }
   return "?";
+}
+
+bool is_finding(const Change& change) {
+  return change.kind == Change::Kind::opened || change.kind == Change::Kind::resolved;
 }
 
 }  // namespace
@@ -48,22 +53,46 @@ void WatchReporter::started(const guest::GuestInfo& info, std::chrono::milliseco
                         info.backend, policies, policies == 1 ? "policy" : "policies"));
 }
 
+void WatchReporter::changes(const std::vector<Change>& all, Moment now) {
+  std::map<std::string, std::vector<const Change*>> alike;  // blind and seen_again, by what they would say
+  for (const Change& one : all) {
+    if (json_)
+      change_json(one, now);
+    else if (is_finding(one))
+      change(one, now);
+    else
+      alike[fmt::format("{}{}", name(one.kind), fmt::join(one.reasons, "; "))].push_back(&one);
+  }
+  for (const auto& [words, group] : alike) {
+    if (group.size() == 1) {
+      change(*group.front(), now);
+      continue;
+    }
+    const Change& first = *group.front();
+    if (first.kind == Change::Kind::blind)
+      line(now, fmt::format("{} {}: {}", style_.yellow("unknown"), counted(group.size(), "check"),
+                            printable(fmt::format("{}", fmt::join(first.reasons, "; ")))));
+    else
+      line(now, fmt::format("{} {} can be evaluated again", style_.green("known"),
+                            counted(group.size(), "check")));
+  }
+}
+
+void WatchReporter::change_json(const Change& change, Moment now) {
+  Json object{{"event", name(change.kind)}, {"time", rfc3339(now)}};
+  if (is_finding(change)) {
+    object["finding"] = to_json(change.finding);
+  } else {
+    object["policy"] = change.finding.policy->name;
+    object["check"] = change.finding.check->id;
+    object["reasons"] = change.reasons;
+  }
+  write_line(out_, object);
+}
+
 void WatchReporter::change(const Change& change, Moment now) {
   const auto& finding = change.finding;
   const std::string check = fmt::format("{}/{}", finding.policy->name, finding.check->id);
-  const bool is_finding = change.kind == Change::Kind::opened || change.kind == Change::Kind::resolved;
-  if (json_) {
-    Json object{{"event", name(change.kind)}, {"time", rfc3339(now)}};
-    if (is_finding) {
-      object["finding"] = to_json(finding);
-    } else {
-      object["policy"] = finding.policy->name;
-      object["check"] = finding.check->id;
-      object["reasons"] = change.reasons;
-    }
-    write_line(out_, object);
-    return;
-  }
   switch (change.kind) {
     case Change::Kind::opened:
       line(now, fmt::format("{} {} ({}): {}", style_.red("FINDING"), check,
@@ -78,7 +107,7 @@ void WatchReporter::change(const Change& change, Moment now) {
                             printable(fmt::format("{}", fmt::join(change.reasons, "; ")))));
       break;
     case Change::Kind::seen_again:
-      line(now, fmt::format("{} {} can be checked again", style_.green("known"), check));
+      line(now, fmt::format("{} {} can be evaluated again", style_.green("known"), check));
       break;
   }
 }

@@ -10,6 +10,7 @@
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ringside::agent {
 
@@ -20,7 +21,8 @@ class WatchReporter {
 
   void started(const guest::GuestInfo& info, std::chrono::milliseconds every, std::size_t policies,
                Moment now);
-  void change(const Change& change, Moment now);
+  /// What changed in one tick. People get one line for all checks that became unknown for the same reason.
+  void changes(const std::vector<Change>& all, Moment now);
   /// After each tick; the first one says how things stand.
   void ticked(const Tally& tally, Moment now);
   /// Something happened to the guest: `what` is one word for programs, `text` a line for people.
@@ -31,6 +33,8 @@ class WatchReporter {
 
  private:
   void line(Moment now, const std::string& text);
+  void change(const Change& change, Moment now);
+  void change_json(const Change& change, Moment now);
 
   std::ostream& out_;
   bool json_;

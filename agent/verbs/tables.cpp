@@ -19,6 +19,10 @@ struct Arguments {
   bool markdown = false;
 };
 
+std::string_view first_sentence(std::string_view text) {
+  return text.substr(0, text.find(". ") + (text.find(". ") == text.npos ? 0 : 1));
+}
+
 Json to_json(const policies::Table& table) {
   Json columns = Json::array();
   for (const auto& column : table.columns)
@@ -64,7 +68,8 @@ Outcome tables(Context& context, const Arguments& arguments) {
   }
   TextTable list({{"TABLE"}, {"COLUMNS", TextTable::Align::right}, {"ROWS ARE"}});
   for (const auto& table : policies::tables())
-    list.add({std::string(table.name), std::to_string(table.columns.size()), std::string(table.doc)});
+    list.add({std::string(table.name), std::to_string(table.columns.size()),
+              std::string(first_sentence(table.doc))});
   context.out << list.render(context.style()) << "\nringside tables NAME shows the columns of one.\n";
   return Exit::clean;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/x86/page_tables.h"
+#include "policies/tables/kernel_root.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -22,17 +23,6 @@ struct Root {
   unsigned vcpu;
   x86::PagingRoot root;
 };
-
-/// The part of a root table that maps the kernel half, without the accessed and dirty bits.
-std::optional<Bytes> kernel_entries(guest::Snapshot& snapshot, const x86::PagingRoot& root) {
-  std::uint64_t offset = 2048, size = 2048, stride = 8;  // entries 256 to 511 of a PML4 or PML5
-  if (root.mode == x86::PagingMode::pae) offset = 24, size = 8;
-  if (root.mode == x86::PagingMode::two_level) offset = 3072, size = 1024, stride = 4;
-  Bytes bytes(size);
-  if (!snapshot.read(root.table + offset, bytes)) return std::nullopt;
-  for (std::size_t i = 0; i < bytes.size(); i += stride) bytes[i] &= std::byte{0x9f};
-  return bytes;
-}
 
 /// Enumerates one half. False: the sink wants no more.
 bool add_half(guest::Snapshot& snapshot, const Root& at, std::string_view half, RowSink& sink) {
@@ -79,14 +69,15 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
   for (const auto& at : roots) {
     if (user && !add_half(snapshot, at, kUser, sink)) return {};
     if (!kernel) continue;
-    if (auto entries = kernel_entries(snapshot, at.root)) {
-      x86::PagingRoot rules = at.root;
+    const Root whole{at.vcpu, kernel_root(snapshot, at.root)};
+    if (auto entries = kernel_entries(snapshot, whole.root)) {
+      x86::PagingRoot rules = whole.root;
       rules.table = Gpa{0};
       const std::pair seen{rules, std::move(*entries)};
       if (std::find(kernels_seen.begin(), kernels_seen.end(), seen) != kernels_seen.end()) continue;
       kernels_seen.push_back(seen);
     }
-    if (!add_half(snapshot, at, kKernel, sink)) return {};
+    if (!add_half(snapshot, whole, kKernel, sink)) return {};
   }
   return {};
 }

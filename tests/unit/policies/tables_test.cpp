@@ -164,6 +164,39 @@ TEST(PageMappingsTable, WalksBothHalvesAndSharedKernelHalfOnce) {
   EXPECT_EQ(ask_number(*snapshot, "SELECT count(*) FROM page_mappings WHERE half = 'user' AND NOT user"), 0);
 }
 
+/// With page-table isolation a vCPU in user mode is on a root that maps only the entry code of the kernel.
+TEST(PageMappingsTable, LookBesideAUserRootOfPageTableIsolationForTheKernelsOwn) {
+  FakeGuest guest;
+  const std::uint64_t pair = 0x800000;  // two pages, the kernel's first
+  std::array<std::byte, guest::kPageSize> root;
+  ASSERT_TRUE(guest.memory.read(guest::Gpa{guest.root()}, root));
+  guest.memory.write(guest::Gpa{pair}, root);
+  guest.map(pair, 0xffff888000000000, 0x700000, FakeGuest::kWritable);  // what a rootkit wants hidden
+  std::fill(root.begin(), root.begin() + 2048, std::byte{0});
+  guest.memory.write(guest::Gpa{pair + 0x1000}, root);
+  guest.cpus[0].cr3 = pair + 0x1000;
+  guest.cpus[0].cpl = 3;
+  const auto snapshot = guest.snapshot();
+  EXPECT_EQ(ask_number(*snapshot,
+                       "SELECT gva FROM page_mappings WHERE half = 'kernel' AND writable AND executable"),
+            static_cast<std::int64_t>(0xffff888000000000));
+}
+
+/// Bit 12 of CR3 is a plain address bit without isolation; the page below is then no business of this root.
+TEST(PageMappingsTable, TakeNoStrangersPageForTheKernelsRoot) {
+  FakeGuest guest;
+  std::array<std::byte, guest::kPageSize> root;
+  ASSERT_TRUE(guest.memory.read(guest::Gpa{guest.root()}, root));
+  const std::uint64_t at = 0x801000;
+  guest.memory.write(guest::Gpa{at}, root);
+  guest.map(at - 0x1000, 0xffff888000000000, 0x700000, FakeGuest::kWritable);  // maps less: no kernel root
+  guest.cpus[0].cr3 = at;
+  EXPECT_EQ(
+      ask_number(*guest.snapshot(),
+                 "SELECT count(*) FROM page_mappings WHERE half = 'kernel' AND writable AND executable"),
+      0);
+}
+
 TEST(PageMappingsTable, ReportsAKernelHalfThatDiffersInOneRootOnly) {
   FakeGuest guest(2);
   guest.cpus[1].cr3 = guest.new_root();

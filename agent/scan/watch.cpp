@@ -74,7 +74,7 @@ bool Watch::booting(guest::Snapshot& snapshot) {
   // Firmware, boot loaders and the kernel's own decompressor use an IDT in the lower half, if any.
   const bool kernel = std::any_of(cpus.begin(), cpus.end(), [](const auto& cpu) {
     const auto mode = cpu.paging_mode();
-    return mode != guest::x86::PagingMode::none && cpu.idt.base >= guest::x86::kernel_half(mode);
+    return mode != guest::x86::PagingMode::none && cpu.idt.base.value >= guest::x86::kernel_half(mode).value;
   });
   if (!kernel || !entry_registers.registers_equal(settling_cpus_, cpus)) {
     settling_since_ = steady_clock::now();

@@ -8,6 +8,8 @@
 #include "agent/version.h"
 
 #include <CLI/CLI.hpp>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ostream>
@@ -28,10 +30,21 @@ void report(const Failure& failure, const Context& context) {
   if (!failure.error.hint.empty()) context.err << style.bold("hint:") << ' ' << failure.error.hint << '\n';
 }
 
-int usage_error(const CLI::ParseError& error, const std::vector<std::string>& arguments, Context& context) {
+/// True if standard output is a pipe that nobody reads any more (`ringside idt VM | head`).
+bool reader_has_gone() {
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& arguments,
+                Context& context) {
   // --json may stand behind what could not be parsed.
   context.options.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
   std::string message = error.what();
+  // CLI11 says of a verb that it does not know only that one is missing.
+  if (!arguments.empty() && !arguments[0].starts_with('-') &&
+      app.get_subcommands([&](const CLI::App* verb) { return verb->check_name(arguments[0]); }).empty())
+    message = "there is no verb `" + arguments[0] + "`";
   std::replace(message.begin(), message.end(), '\n', ' ');
   report(Failure({Errc::invalid_argument, std::move(message),
                   "ringside --help lists the verbs, ringside VERB --help their options"},
@@ -67,7 +80,7 @@ int run(const std::vector<std::string>& arguments, Context& context) {
     app->exit(help, context.out, context.err);
     return static_cast<int>(Exit::clean);
   } catch (const CLI::ParseError& error) {
-    return usage_error(error, arguments, context);
+    return usage_error(*app, error, arguments, context);
   }
   const Options& options = context.options;
   log::set_up(options.quiet     ? log::Level::quiet
@@ -82,7 +95,7 @@ int run(const std::vector<std::string>& arguments, Context& context) {
     exit = outcome.error().exit;
   }
   context.out.flush();
-  if (!context.out) {  // the reader has gone (SIGPIPE is ignored) or the disk is full
+  if (!context.out && !reader_has_gone()) {
     report(Failure({Errc::io, "could not write to standard output"}, Exit::internal), context);
     return static_cast<int>(Exit::internal);
   }

@@ -38,7 +38,9 @@ template <std::unsigned_integral T>
   return value;
 }
 
-inline ByteView as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline ByteView as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 /// "0f01ca", two lower-case digits a byte.
 std::string to_hex(ByteView bytes);
@@ -49,7 +51,8 @@ std::optional<Bytes> from_hex(std::string_view text);
 /// "0xffffffff81000000": how every address is shown.
 std::string hex_address(std::uint64_t value);
 
-/// An unsigned number, decimal or with 0x hexadecimal; nullopt for anything else, a sign and overflow included.
+/// An unsigned number, decimal or with 0x hexadecimal; nullopt for anything else, a sign and overflow
+/// included.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
 }  // namespace ringside

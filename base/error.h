@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <tl/expected.hpp>
+
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 
 namespace ringside {
@@ -54,7 +55,9 @@ using Result = tl::expected<T, Error>;
 inline tl::unexpected<Error> fail(Errc code, std::string message, std::string hint = {}) {
   return tl::unexpected(Error{code, std::move(message), std::move(hint)});
 }
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected(std::move(error)); }
+inline tl::unexpected<Error> fail(Error error) {
+  return tl::unexpected(std::move(error));
+}
 
 }  // namespace ringside
 
@@ -62,10 +65,11 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected(std::move
 #define RINGSIDE_CONCAT(a, b) RINGSIDE_CONCAT_(a, b)
 
 /// `RINGSIDE_TRY(auto x, expression);` binds the value of a Result, or returns its error from this function.
-/// `RINGSIDE_CHECK(expression);` is the same for a value that is not needed. The CO_ forms are for coroutines.
-#define RINGSIDE_TRY_(result, declaration, keyword, ...)              \
-  auto result = (__VA_ARGS__);                                        \
-  if (!result) keyword ::ringside::fail(std::move(result).error());   \
+/// `RINGSIDE_CHECK(expression);` is the same for a value that is not needed. The CO_ forms are for
+/// coroutines.
+#define RINGSIDE_TRY_(result, declaration, keyword, ...)            \
+  auto result = (__VA_ARGS__);                                      \
+  if (!result) keyword ::ringside::fail(std::move(result).error()); \
   declaration = std::move(*result)
 #define RINGSIDE_TRY(declaration, ...) \
   RINGSIDE_TRY_(RINGSIDE_CONCAT(try_, __LINE__), declaration, return, __VA_ARGS__)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/bytes.h"
+
 #include <compare>
 #include <cstdint>
 #include <string>
-
-#include "base/bytes.h"
 
 namespace ringside::guest {
 
@@ -13,6 +13,7 @@ namespace ringside::guest {
 template <class Space>
 struct Address {
   std::uint64_t value = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): a false alarm of clang-tidy 14
   friend auto operator<=>(const Address&, const Address&) = default;
   friend constexpr Address operator+(Address a, std::uint64_t bytes) { return {a.value + bytes}; }
   friend constexpr std::uint64_t operator-(Address a, Address b) { return a.value - b.value; }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/error.h"
+#include "guest/address.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.h"
-#include "guest/address.h"
 
 namespace ringside::guest::memory {
 
@@ -15,17 +15,17 @@ namespace ringside::guest::memory {
 struct MemoryRange {
   enum class Kind { ram, rom };
   Gpa start;
-  std::uint64_t size = 0;        ///< bytes, never 0
+  std::uint64_t size = 0;  ///< bytes, never 0
   Kind kind = Kind::ram;
-  std::string block;             ///< QEMU's memory region name ("pc.ram", "pc.bios")
+  std::string block;               ///< QEMU's memory region name ("pc.ram", "pc.bios")
   std::uint64_t block_offset = 0;  ///< of `start` in that region
-  Hva hva;                       ///< of `start` in QEMU; 0 where unknown
+  Hva hva;                         ///< of `start` in QEMU; 0 where unknown
   Gpa end() const { return start + size; }
   bool operator==(const MemoryRange&) const = default;
 };
 
-/// Which guest-physical addresses are RAM or ROM: sorted, without overlap. Everything else is a hole or MMIO, and
-/// is never read.
+/// Which guest-physical addresses are RAM or ROM: sorted, without overlap. Everything else is a hole or MMIO,
+/// and is never read.
 class MemoryMap {
  public:
   MemoryMap() = default;

@@ -28,7 +28,7 @@ enum class Ram {
 
 struct Options {
   std::string kernel = "amd64-cloud";  ///< key of scripts/lab/fetch-kernel
-  std::string kernel_file{};             ///< not empty: boot this file instead, without initramfs
+  std::string kernel_file{};           ///< not empty: boot this file instead, without initramfs
   std::string memory = "256M";
   unsigned smp = 1;
   std::string cpu = kFourLevelCpu;
@@ -38,7 +38,7 @@ struct Options {
   std::string qemu = "qemu-system-x86_64";
   std::string machine = "pc";
   std::vector<std::string> extra{};  ///< more QEMU arguments
-  bool wait_ready = true;          ///< wait for the guest's shell
+  bool wait_ready = true;            ///< wait for the guest's shell
   std::chrono::seconds ready_deadline{180};
 };
 

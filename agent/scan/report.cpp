@@ -80,8 +80,8 @@ std::string render_scan(const std::vector<CheckResult>& results, const Style& st
   for (const auto& result : results) {
     const std::string verdict = word(result.verdict, style);
     const std::string name = fmt::format("{}/{}", result.policy->name, result.check->id);
-    std::string line =
-        "  " + verdict + std::string(10 - std::min<std::size_t>(10, display_width(verdict)), ' ') + name;
+    const std::size_t blanks = 10 - std::min<std::size_t>(10, display_width(verdict));
+    std::string line = fmt::format("  {}{:{}}{}", verdict, "", blanks, name);
     if (result.verdict == Verdict::violated) {
       line += std::string(width - name.size() + 2, ' ');
       line += fmt::format("{} ({}", result.check->title, to_string(result.check->severity));

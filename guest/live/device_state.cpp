@@ -114,9 +114,10 @@ Result<Bytes> save_device_state(qmp::Monitor& monitor) {
   return save_by_file(monitor);
 }
 
-Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor, unsigned vcpu_count) {
+Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor,
+                                                     std::span<const x86::CpuState> reference) {
   RINGSIDE_TRY(const Bytes stream, save_device_state(monitor));
-  return x86::parse_vmstate_cpus(stream, vcpu_count);
+  return x86::parse_vmstate_cpus(stream, reference);
 }
 
 }  // namespace ringside::guest::live

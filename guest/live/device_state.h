@@ -5,6 +5,7 @@
 #include "guest/x86/cpu_state.h"
 #include "qmp/monitor.h"
 
+#include <span>
 #include <vector>
 
 namespace ringside::guest::live {
@@ -14,7 +15,9 @@ namespace ringside::guest::live {
 /// shared.
 Result<Bytes> save_device_state(qmp::Monitor& monitor);
 
-/// The vCPUs of that stream, MSRs included.
-Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor, unsigned vcpu_count);
+/// The vCPUs of that stream, MSRs included. The stream holds bytes of the guest's choosing, so a section
+/// counts only if it has the GDTR, IDTR and EFER that `reference`, just read, has (x86/vmstate_cpu.h).
+Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor,
+                                                     std::span<const x86::CpuState> reference);
 
 }  // namespace ringside::guest::live

@@ -59,7 +59,7 @@ struct MsrReader::Impl {
 };
 
 Result<void> MsrReader::Impl::fill_from_vmstate(Cpus& cpus) {
-  RINGSIDE_TRY(const Cpus saved, read_vmstate_cpus(context.monitor, static_cast<unsigned>(cpus.size())));
+  RINGSIDE_TRY(const Cpus saved, read_vmstate_cpus(context.monitor, cpus));
   RINGSIDE_CHECK(check_agree(saved, cpus));
   for (std::size_t i = 0; i < cpus.size(); ++i) cpus[i].msrs = saved[i].msrs;
   return {};
@@ -97,7 +97,7 @@ Result<void> MsrReader::Impl::find_views(const Cpus& cpus) {
 Result<void> MsrReader::Impl::calibrate() {
   RINGSIDE_TRY(const auto window, context.freeze());
   RINGSIDE_TRY(const Cpus cpus, context.read_registers());
-  RINGSIDE_TRY(const Cpus saved, read_vmstate_cpus(context.monitor, static_cast<unsigned>(cpus.size())));
+  RINGSIDE_TRY(const Cpus saved, read_vmstate_cpus(context.monitor, cpus));
   RINGSIDE_CHECK(check_agree(saved, cpus));
   if (views.size() != cpus.size()) return fail(Errc::mismatch, "the number of vCPUs has changed");
   std::vector<Bytes> bytes;

@@ -2,6 +2,7 @@
 #include "agent/cli.h"
 #include "agent/output/json.h"
 #include "guest/snapshot_file.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/support/fake_memory.h"
 
 #include <gtest/gtest.h>
@@ -21,17 +22,11 @@ using testing::FakeMemory;
 class SnapshotVerbs : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) / "ringside-snapshot-verbs";
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
     ::setenv("RINGSIDE_STATE_DIR", (folder_ / "state").c_str(), 1);
     good_ = save("good.rsnap", false);
     hooked_ = save("hooked.rsnap", true);
   }
-  void TearDown() override {
-    ::unsetenv("RINGSIDE_STATE_DIR");
-    std::filesystem::remove_all(folder_);
-  }
+  void TearDown() override { ::unsetenv("RINGSIDE_STATE_DIR"); }
 
   std::string save(const char* name, bool hooked) {
     FakeMemory memory(1u << 20);
@@ -78,7 +73,8 @@ class SnapshotVerbs : public ::testing::Test {
     return {exit, out.str(), err.str()};
   }
 
-  std::filesystem::path folder_;
+  testing::TemporaryDirectory directory_;  // of its own: tests run side by side
+  const std::filesystem::path folder_ = directory_.path();
   std::string good_, hooked_;
 };
 

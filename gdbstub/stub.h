@@ -38,7 +38,7 @@ struct StubOptions {
 };
 
 /// One connection to QEMU's gdbstub as synchronous code sees it. Connecting stops the guest and an abrupt
-/// close leaves it stopped (QEMU gdbstub/system.c), so only guest::live::GdbAttachment opens one, inside a
+/// close leaves it stopped (QEMU gdbstub/system.c), so only guest::live::FreezeWindow opens one, inside a
 /// freeze window. Errors: `closed`, `deadline`, `malformed`, `peer_error` (gdb `E nn`), `permission`.
 class Stub {
  public:

@@ -32,9 +32,6 @@ struct MemoryBackend {
   std::uint64_t size = 0;
   bool share = false;
 };
-struct GuestName {
-  std::string name, uuid;  ///< name is empty without -name; uuid is all zero without -uuid
-};
 struct FdSet {
   int fdset_id = 0;
   int fd = 0;  ///< number inside QEMU

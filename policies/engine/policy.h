@@ -56,7 +56,7 @@ struct Policy {
   Severity severity = Severity::high;
   std::vector<std::string> attack;
   GuestSelector guests;
-  std::chrono::milliseconds interval{1'000};
+  std::chrono::milliseconds interval{1'000};  ///< wanted; scheduling by it is the caller's (`scan` does not)
   std::vector<Check> checks;
 };
 

@@ -22,9 +22,10 @@ std::string_view to_string(ColumnType type) {
 }
 
 const std::vector<Table>& tables() {
-  static const std::vector<Table> all = {gdt_table(),           guest_table(), idt_table(),
-                                         memory_ranges_table(), msrs_table(),  page_mappings_table(),
-                                         registers_table(),     tss_table(),   vcpus_table()};
+  static const std::vector<Table> all = {
+      gdt_table(),           guest_table(),     idt_table(), memory_ranges_table(), msrs_table(),
+      page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
+  };
   return all;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A symbol table as a file of the cache: a header of 64-bit numbers, the tables' bytes, the index of names.
+// A symbol table as a file of the cache: the tables' bytes, the index of names, a trailer of 64-bit numbers.
+// The tables come first so that a file that was read becomes the symbol table without a copy.
 #include "guest/linux/symbol_table.h"
 
 #include <array>
@@ -11,88 +12,90 @@ namespace {
 
 constexpr std::uint64_t kMagic = 0x31303053'4d595352;  // "RSYMS001"
 
-struct Header {
-  std::uint64_t magic = kMagic, checksum = 0, bytes = 0, start = 0, count = 0, pointer_size = 0, encoding = 0,
-                num_syms = 0, names = 0, names_end = 0, markers = 0, token_table = 0, token_index = 0,
-                offsets = 0, relative_base_at = 0, relative_base = 0;
+struct Trailer {
+  std::uint64_t bytes = 0, start = 0, count = 0, pointer_size = 0, encoding = 0, num_syms = 0, names = 0,
+                names_end = 0, markers = 0, token_table = 0, token_index = 0, offsets = 0,
+                relative_base_at = 0, relative_base = 0, magic = kMagic, checksum = 0;
 };
-static_assert(std::has_unique_object_representations_v<Header>);
+static_assert(std::has_unique_object_representations_v<Trailer>);
 
-/// Of all that follows the two first members. Against a damaged disk, not against an enemy.
+/// Of all that stands before it. Against a damaged disk, not against an enemy.
 std::uint64_t checksum(ByteView file) {
+  const ByteView covered = file.first(file.size() - sizeof(std::uint64_t));
   std::uint64_t sum = file.size();
-  std::size_t at = 2 * sizeof(std::uint64_t);
-  for (; at + sizeof(std::uint64_t) <= file.size(); at += sizeof(std::uint64_t)) {
+  std::size_t at = 0;
+  for (; at + sizeof(std::uint64_t) <= covered.size(); at += sizeof(std::uint64_t)) {
     std::uint64_t word = 0;
-    std::memcpy(&word, file.data() + at, sizeof(word));
+    std::memcpy(&word, covered.data() + at, sizeof(word));
     sum = (sum ^ word) * 0x9e3779b97f4a7c15;
     sum ^= sum >> 29;
   }
-  for (; at < file.size(); ++at) sum = (sum ^ std::to_integer<std::uint64_t>(file[at])) * 0x100000001b3;
+  for (; at < covered.size(); ++at) sum = (sum ^ std::to_integer<std::uint64_t>(covered[at])) * 0x100000001b3;
   return sum;
 }
 
 }  // namespace
 
 Bytes SymbolTable::serialise() const {
-  Header header;
-  header.bytes = bytes_.size();
-  header.start = start_.value;
-  header.count = tables_.count;
-  header.pointer_size = tables_.pointer_size;
-  header.encoding = static_cast<std::uint64_t>(tables_.encoding);
-  header.num_syms = tables_.num_syms;
-  header.names = tables_.names;
-  header.names_end = tables_.names_end;
-  header.markers = tables_.markers;
-  header.token_table = tables_.token_table;
-  header.token_index = tables_.token_index;
-  header.offsets = tables_.offsets;
-  header.relative_base_at = tables_.relative_base_at;
-  header.relative_base = tables_.relative_base;
+  Trailer trailer;
+  trailer.bytes = bytes_.size();
+  trailer.start = start_.value;
+  trailer.count = tables_.count;
+  trailer.pointer_size = tables_.pointer_size;
+  trailer.encoding = static_cast<std::uint64_t>(tables_.encoding);
+  trailer.num_syms = tables_.num_syms;
+  trailer.names = tables_.names;
+  trailer.names_end = tables_.names_end;
+  trailer.markers = tables_.markers;
+  trailer.token_table = tables_.token_table;
+  trailer.token_index = tables_.token_index;
+  trailer.offsets = tables_.offsets;
+  trailer.relative_base_at = tables_.relative_base_at;
+  trailer.relative_base = tables_.relative_base;
 
   const auto index = std::as_bytes(std::span(index_.entries()));
-  Bytes file(sizeof(header) + bytes_.size() + index.size());
-  std::memcpy(file.data() + sizeof(header), bytes_.data(), bytes_.size());
-  std::memcpy(file.data() + sizeof(header) + bytes_.size(), index.data(), index.size());
-  std::memcpy(file.data(), &header, sizeof(header));
-  header.checksum = checksum(file);
-  std::memcpy(file.data(), &header, sizeof(header));
+  const std::size_t trailer_at = bytes_.size() + index.size();
+  Bytes file(trailer_at + sizeof(trailer));
+  std::memcpy(file.data(), bytes_.data(), bytes_.size());
+  std::memcpy(file.data() + bytes_.size(), index.data(), index.size());
+  std::memcpy(file.data() + trailer_at, &trailer, sizeof(trailer));
+  trailer.checksum = checksum(file);
+  std::memcpy(file.data() + trailer_at, &trailer, sizeof(trailer));
   return file;
 }
 
 Result<std::shared_ptr<const SymbolTable>> SymbolTable::parse(Bytes file) {
-  Header header;
-  if (file.size() < sizeof(header)) return fail(Errc::malformed, "a symbol file ends before its header does");
-  std::memcpy(&header, file.data(), sizeof(header));
-  if (header.magic != kMagic) return fail(Errc::malformed, "this is no symbol file of this version");
-  const std::size_t body = file.size() - sizeof(header);
-  if (header.bytes > body || header.count > kMaxSymbols || body - header.bytes != 8 * header.count)
+  Trailer trailer;
+  if (file.size() < sizeof(trailer)) return fail(Errc::malformed, "a symbol file is too short");
+  std::memcpy(&trailer, file.data() + file.size() - sizeof(trailer), sizeof(trailer));
+  if (trailer.magic != kMagic) return fail(Errc::malformed, "this is no symbol file of this version");
+  const std::size_t body = file.size() - sizeof(trailer);
+  if (trailer.bytes > body || trailer.count > kMaxSymbols || body - trailer.bytes != 8 * trailer.count)
     return fail(Errc::malformed, "a symbol file is longer or shorter than it says");
-  if (header.checksum != checksum(file)) return fail(Errc::malformed, "a symbol file is damaged");
-  if (header.pointer_size > 8 || header.encoding > static_cast<std::uint64_t>(KallsymsEncoding::pc_relative))
+  if (trailer.checksum != checksum(file)) return fail(Errc::malformed, "a symbol file is damaged");
+  if (trailer.pointer_size > 8 ||
+      trailer.encoding > static_cast<std::uint64_t>(KallsymsEncoding::pc_relative))
     return fail(Errc::malformed, "a symbol file speaks of an unknown encoding");
 
   KallsymsTables tables;
-  tables.count = static_cast<std::uint32_t>(header.count);
-  tables.pointer_size = static_cast<unsigned>(header.pointer_size);
-  tables.encoding = static_cast<KallsymsEncoding>(header.encoding);
-  tables.num_syms = header.num_syms;
-  tables.names = header.names;
-  tables.names_end = header.names_end;
-  tables.markers = header.markers;
-  tables.token_table = header.token_table;
-  tables.token_index = header.token_index;
-  tables.offsets = header.offsets;
-  tables.relative_base_at = header.relative_base_at;
-  tables.relative_base = header.relative_base;
-  tables.end = header.bytes;
+  tables.count = static_cast<std::uint32_t>(trailer.count);
+  tables.pointer_size = static_cast<unsigned>(trailer.pointer_size);
+  tables.encoding = static_cast<KallsymsEncoding>(trailer.encoding);
+  tables.num_syms = trailer.num_syms;
+  tables.names = trailer.names;
+  tables.names_end = trailer.names_end;
+  tables.markers = trailer.markers;
+  tables.token_table = trailer.token_table;
+  tables.token_index = trailer.token_index;
+  tables.offsets = trailer.offsets;
+  tables.relative_base_at = trailer.relative_base_at;
+  tables.relative_base = trailer.relative_base;
+  tables.end = trailer.bytes;
 
-  const auto rest = ByteView(file).subspan(sizeof(header));
   std::vector<std::uint64_t> entries(tables.count);
-  std::memcpy(entries.data(), rest.data() + header.bytes, 8 * entries.size());
-  const auto bytes = rest.first(header.bytes);
-  RINGSIDE_TRY(auto table, without_index(Bytes(bytes.begin(), bytes.end()), Gva{header.start}, tables));
+  std::memcpy(entries.data(), file.data() + trailer.bytes, 8 * entries.size());
+  file.resize(trailer.bytes);
+  RINGSIDE_TRY(auto table, without_index(std::move(file), Gva{trailer.start}, tables));
   RINGSIDE_TRY(table->index_, SymbolNameIndex::create(std::move(entries), tables.count));
   return table;
 }

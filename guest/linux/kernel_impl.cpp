@@ -76,6 +76,11 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   if (*stop <= *start || *stop - *start > Btf::kMaxBytes)
     return fail(Errc::out_of_bounds, fmt::format("the kernel's type information would reach from {} to {}",
                                                  to_string(*start), to_string(*stop)));
+  // One comparison a boot: the types of a snapshot taken a moment later are the same read-only bytes.
+  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
+  const std::string place = fmt::format("{} types of {} at {:x} {:x}", snapshot_.info().key(),
+                                        found_.identity.build_id, start->value, found_.delta);
+  if (known != nullptr && cache_->compared(place)) return known;
   Bytes raw(*stop - *start);
   const Gpa gpa{start->value - found_.delta};
   if (snapshot_.peek(gpa, raw) != raw.size())

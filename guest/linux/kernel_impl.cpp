@@ -85,12 +85,14 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   const Gpa gpa{start->value - found_.delta};
   if (snapshot_.peek(gpa, raw) != raw.size())
     return fail(Errc::unavailable, "the kernel's type information could not be read");
-  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
-  if (known != nullptr && known->raw() == raw) return known;
-  RINGSIDE_TRY(auto parsed, Btf::parse(std::move(raw), pointer_size()));
-  if (cache_ != nullptr && !found_.identity.build_id.empty())
-    cache_->add_types(found_.identity.build_id, parsed);
-  return parsed;
+  if (known == nullptr || known->raw() != raw) {
+    RINGSIDE_TRY(known, Btf::parse(std::move(raw), pointer_size()));
+  }
+  if (cache_ != nullptr && !found_.identity.build_id.empty()) {
+    cache_->add_types(found_.identity.build_id, known);
+    cache_->note_compared(place);
+  }
+  return known;
 }
 
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {

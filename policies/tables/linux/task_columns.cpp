@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/tables/linux/task_columns.h"
 
-#include "policies/tables/support.h"
+#include "policies/tables/linux/support.h"
 #include "policies/tables/timestamp.h"
 
 #include <algorithm>
@@ -21,11 +21,10 @@ using enum ColumnType;
 
 template <class T>
 Value known(const std::optional<T>& value) {
-  if (!value) return null_cell();
-  if constexpr (std::is_same_v<T, std::string>)
-    return *value;
+  if constexpr (std::is_integral_v<T>)
+    return value ? Value(static_cast<std::int64_t>(*value)) : null_cell();
   else
-    return static_cast<std::int64_t>(*value);
+    return cell_or_null(value);
 }
 /// An object of the task: NULL if it has none.
 Value object(const std::optional<Gva>& address) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/boot_time.h"
+#include "policies/tables/linux/support.h"
 #include "policies/tables/linux/task_columns.h"
-#include "policies/tables/support.h"
 
 #include <limits>
 
@@ -60,7 +60,7 @@ Result<void> fill_tasks(guest::Snapshot& snapshot, const TableRequest& request, 
     if (request.uses(i)) query.parts = query.parts | columns[i].parts;
   if (!narrow(request, query)) return {};
   const Listing<Task> listing = list(*kernel, query);
-  for (const Error& problem : listing.problems) sink.incomplete(problem);
+  report_problems(listing, sink);
   TaskContext context(*kernel, sink);
   for (const Task& task : listing.entries) {
     if (!request.wants("tid", std::int64_t{task.pid})) continue;

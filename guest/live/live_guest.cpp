@@ -27,6 +27,18 @@ Result<void> check_target(qmp::Monitor& monitor) {
   return fail(Errc::unsupported, fmt::format("the guest is {}; ringside reads x86 guests", arch));
 }
 
+/// What encrypts guest memory: QEMU keeps an object of a type of its own for each kind (qapi/qom.json,
+/// ObjectType).
+std::string encryption_of(qmp::Monitor& monitor) {
+  const auto types = monitor.call(qmp::qom_list_types("/objects"));
+  if (!types) return {};
+  for (const auto& [type, name] :
+       {std::pair("child<sev-guest>", "SEV"), std::pair("child<sev-snp-guest>", "SEV-SNP"),
+        std::pair("child<tdx-guest>", "TDX")})
+    if (std::find(types->begin(), types->end(), type) != types->end()) return name;
+  return {};
+}
+
 Result<GuestInfo> identify(qmp::Monitor& monitor) {
   GuestInfo info;
   info.target = io::to_string(monitor.endpoint());
@@ -40,6 +52,7 @@ Result<GuestInfo> identify(qmp::Monitor& monitor) {
   info.accelerator = kvm.enabled ? "kvm" : "tcg";
   RINGSIDE_TRY(const qmp::RunStatus status, monitor.call(qmp::query_status()));
   info.status = status.status;
+  info.encryption = encryption_of(monitor);
   return info;
 }
 

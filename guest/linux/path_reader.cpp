@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/path_reader.h"
 
+#include "guest/linux/file_reader.h"
+
 #include <span>
 
 namespace ringside::guest::linux {
 
 namespace {
 
-// FMODE_BACKING (include/linux/fs.h, 6.5 and newer): the file is the first member of a struct backing_file.
-constexpr std::uint64_t kBacking = std::uint64_t{1} << 25;
 // Mounts on mounts that a path may lead through: far more than anyone nests.
 constexpr std::size_t kMaxMountsOfPath = 4096;
 
@@ -87,7 +87,7 @@ Result<Path> PathReader::of_file(Gva file) {
   if (file == Gva{0}) return fail(Errc::not_found, "there is no file");
   if (user_path_ && file_mode_) {
     RINGSIDE_TRY(const std::uint64_t mode, kernel_.read_field(file, *file_mode_));
-    if ((mode & kBacking) != 0) return read(file + user_path_->offset);
+    if ((mode & fmode::kBacking) != 0) return read(file + user_path_->offset);
   }
   return read(file + file_path_->offset);
 }

@@ -71,7 +71,12 @@ Result<CacheLookup> find_cached_page(Kernel& kernel, Gva inode, std::uint64_t in
     // (mm/workingset.c).
     RINGSIDE_TRY(const Field operations, kernel.field("address_space", "a_ops"));
     RINGSIDE_TRY(const Gva table, kernel.read_pointer_field(mapping, operations));
-    if (kernel.find_symbol("shmem_aops") == table) found.state = CacheLookup::State::swapped;
+    if (kernel.find_symbol("shmem_aops") != table) return found;
+    found.state = CacheLookup::State::swapped;
+    // swp_entry_t, include/linux/swapops.h: the area in the highest five bits that a value entry leaves.
+    const unsigned shift = kernel.identity().bits - 1 - 5;
+    found.swap_area = entry.value >> 1 >> shift;
+    found.swap_offset = (entry.value >> 1) & ((std::uint64_t{1} << shift) - 1);
     return found;
   }
   const PageFrames& frames = PageFrames::of(kernel);

@@ -32,7 +32,8 @@ Result<Listing<CachedPage>> page_cache(Kernel& kernel, Gva inode, std::uint64_t 
 /// What one index of a file's page cache holds.
 struct CacheLookup {
   enum class State : std::uint8_t { absent, present, swapped } state = State::absent;
-  CachedPage page;  ///< `present`: that one page
+  CachedPage page;                               ///< `present`: that one page
+  std::uint64_t swap_area = 0, swap_offset = 0;  ///< `swapped`: number of the swap area, page in it
 };
 Result<CacheLookup> find_cached_page(Kernel& kernel, Gva inode, std::uint64_t index);
 

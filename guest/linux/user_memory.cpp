@@ -162,6 +162,8 @@ void ProcessMemory::classify_empty(UserPage& page) {
       return;
     case CacheLookup::State::swapped:
       page.state = UserPageState::swapped;
+      page.swap_area = cached->swap_area;
+      page.swap_offset = cached->swap_offset;
       return;
     case CacheLookup::State::absent:
       page.state = UserPageState::not_loaded;

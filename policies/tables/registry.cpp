@@ -34,6 +34,10 @@ const std::vector<Table>& tables() {
       registers_table(),
       tss_table(),
       vcpus_table(),
+      gdt_table(),           guest_table(),     idt_table(), memory_ranges_table(), msrs_table(),
+      page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
+      processes_table(),
+      threads_table(),
   };
   // clang-format on
   return all;

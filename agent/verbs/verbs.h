@@ -16,6 +16,7 @@ void add_idt(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_msrs(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
+void add_ps(CLI::App& app, Context& context);
 void add_query(CLI::App& app, Context& context);
 void add_read(CLI::App& app, Context& context);
 void add_registers(CLI::App& app, Context& context);

@@ -25,6 +25,8 @@ const std::vector<Table>& tables() {
   static const std::vector<Table> all = {
       gdt_table(),           guest_table(),     idt_table(), memory_ranges_table(), msrs_table(),
       page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
+      processes_table(),
+      threads_table(),
   };
   return all;
 }

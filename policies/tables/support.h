@@ -19,7 +19,9 @@ Table kernel_table();
 Table memory_ranges_table();
 Table msrs_table();
 Table page_mappings_table();
+Table processes_table();
 Table registers_table();
+Table threads_table();
 Table tss_table();
 Table vcpus_table();
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kMaxFunctionBytes = 8192;
 constexpr std::size_t kMaxReferences = 512;
+constexpr std::uint64_t kMaxDataBytes = std::uint64_t{24} << 20;
 
 /// The code of the function, up to the next symbol.
 Bytes code_of(Kernel& kernel, std::string_view function) {
@@ -30,7 +31,9 @@ Bytes code_of(Kernel& kernel, std::string_view function) {
 }  // namespace
 
 std::vector<Gva> code_references(Kernel& kernel, std::initializer_list<std::string_view> functions) {
-  const Range data{kernel.identity().text.end, kernel.identity().image.end};
+  // Such a kernel does not tell where its image ends either.
+  const Gva start = kernel.identity().text.end;
+  const Range data{start, std::max(kernel.identity().image.end, start + kMaxDataBytes)};
   std::map<std::uint64_t, unsigned> holders;
   for (const auto function : functions) {
     const Bytes code = code_of(kernel, function);
@@ -43,7 +46,8 @@ std::vector<Gva> code_references(Kernel& kernel, std::initializer_list<std::stri
   }
   std::vector<std::pair<unsigned, std::uint64_t>> order;
   for (const auto& [value, count] : holders) order.emplace_back(count, value);
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
   if (order.size() > kMaxReferences) order.resize(kMaxReferences);
   std::vector<Gva> references;
   for (const auto& [count, value] : order) references.push_back(Gva{value});

@@ -22,9 +22,9 @@ struct HashBuckets {
 /// Most buckets of a table; the largest that kernels make by themselves have half of that.
 inline constexpr std::uint64_t kMaxBuckets = 1u << 20;
 
-/// Visits each node of each chain. Nodes are struct hlist_node, hlist_nulls_node or rhash_head: a pointer to the next
-/// comes first, and a chain ends with NULL or with bit 0 set. `max`: nodes in all. What is torn, loops or cannot be read
-/// ends its chain, and `problem` is told. `visit` returns false to stop.
+/// Visits each node of each chain. Nodes are struct hlist_node, hlist_nulls_node or rhash_head: a pointer to
+/// the next comes first, and a chain ends with NULL or with bit 0 set. `max`: nodes in all. What is torn,
+/// loops or cannot be read ends its chain, and `problem` is told. `visit` returns false to stop.
 void walk_buckets(Kernel& kernel, const HashBuckets& buckets, std::uint64_t max, const Visit& visit,
                   const std::function<void(Error)>& problem);
 

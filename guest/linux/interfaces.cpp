@@ -59,7 +59,8 @@ class InterfaceReader {
  private:
   Result<std::string> read_address(Gva at, std::uint32_t length) {
     constexpr std::uint32_t kMaxAddress = 32;  // MAX_ADDR_LEN, include/linux/netdevice.h
-    if (length > kMaxAddress) return fail(Errc::out_of_bounds, "it claims " + std::to_string(length) + " bytes");
+    if (length > kMaxAddress)
+      return fail(Errc::out_of_bounds, "it claims " + std::to_string(length) + " bytes");
     if (at.value == 0 || length == 0) return std::string();
     std::array<std::byte, kMaxAddress> bytes{};
     RINGSIDE_CHECK(kernel_.space().read(at, std::span(bytes).first(length)));
@@ -102,8 +103,9 @@ Result<Listing<NetInterface>> interfaces(Kernel& kernel) {
 
 std::string interface_flag_names(std::uint32_t flags) {
   static constexpr std::array<std::string_view, 19> kNames = {
-      "UP",      "BROADCAST", "DEBUG",     "LOOPBACK", "POINTOPOINT", "NOTRAILERS", "RUNNING",  "NOARP",    "PROMISC", "ALLMULTI",
-      "MASTER",  "SLAVE",     "MULTICAST", "PORTSEL",  "AUTOMEDIA",   "DYNAMIC",    "LOWER_UP", "DORMANT", "ECHO"};
+      "UP",        "BROADCAST", "DEBUG",    "LOOPBACK", "POINTOPOINT", "NOTRAILERS", "RUNNING",
+      "NOARP",     "PROMISC",   "ALLMULTI", "MASTER",   "SLAVE",       "MULTICAST",  "PORTSEL",
+      "AUTOMEDIA", "DYNAMIC",   "LOWER_UP", "DORMANT",  "ECHO"};
   std::string text;
   for (std::size_t bit = 0; bit < kNames.size(); ++bit)
     if ((flags >> bit & 1) != 0) text += (text.empty() ? "" : ",") + std::string(kNames[bit]);

@@ -10,8 +10,8 @@
 
 namespace ringside::guest::linux {
 
-/// One struct net_device (include/linux/netdevice.h). nullopt: this kernel's layout does not tell, or it could not be
-/// read (then a problem says so).
+/// One struct net_device (include/linux/netdevice.h). nullopt: this kernel's layout does not tell, or it
+/// could not be read (then a problem says so).
 struct NetInterface {
   Gva gva;
   std::string name;
@@ -26,8 +26,8 @@ struct NetInterface {
 /// Most interfaces that a listing holds.
 inline constexpr std::uint64_t kMaxInterfaces = 1u << 17;
 
-/// The network interfaces of every network namespace. Errors: `not_found` or `unavailable` where this kernel does not
-/// tell where they are.
+/// The network interfaces of every network namespace. Errors: `not_found` or `unavailable` where this kernel
+/// does not tell where they are.
 Result<Listing<NetInterface>> interfaces(Kernel& kernel);
 
 /// "UP,BROADCAST,RUNNING": the names of the bits of `flags` (include/uapi/linux/if.h).

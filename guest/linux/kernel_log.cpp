@@ -52,9 +52,10 @@ class LogReader {
     RINGSIDE_CHECK(kernel_.space().read(ring_.descriptors + index * layout_.descriptor_size, descriptors_));
     RINGSIDE_CHECK(kernel_.space().read(ring_.infos + index * layout_.info_size, infos_));
     for (std::uint64_t i = 0; i < count && !full_; ++i) {
-      if (auto done = read_record((id + i) & ring_.id_mask(), index + i,
-                                  ByteView(descriptors_).subspan(i * layout_.descriptor_size, layout_.descriptor_size),
-                                  ByteView(infos_).subspan(i * layout_.info_size, layout_.info_size));
+      if (auto done = read_record(
+              (id + i) & ring_.id_mask(), index + i,
+              ByteView(descriptors_).subspan(i * layout_.descriptor_size, layout_.descriptor_size),
+              ByteView(infos_).subspan(i * layout_.info_size, layout_.info_size));
           !done)
         listing_.problem(std::move(done).error());
     }
@@ -82,8 +83,9 @@ class LogReader {
         (load_le<std::uint8_t>(info, layout_.level.offset).value_or(0) >> layout_.level.bit_offset) & 7);
     record.caller = load_le<std::uint32_t>(info, layout_.caller).value_or(0);
     if ((record.sequence & (ring_.count - 1)) != index)
-      return fail(Errc::malformed, "record " + std::to_string(record.sequence) + " of the kernel's log stands in the "
-                                   "place of another");
+      return fail(Errc::malformed, "record " + std::to_string(record.sequence) +
+                                       " of the kernel's log stands in the "
+                                       "place of another");
     if (layout_.subsystem) record.subsystem = text_of(info, *layout_.subsystem);
     if (layout_.device) record.device = text_of(info, *layout_.device);
     const std::uint64_t begin = word(descriptor, layout_.begin), next = word(descriptor, layout_.next);
@@ -92,7 +94,9 @@ class LogReader {
     } else {
       const auto length = load_le<std::uint16_t>(info, layout_.text_length).value_or(0);
       auto text = read_text(begin, next, length);
-      if (!text) return fail(text.error().within("record " + std::to_string(record.sequence) + " of the kernel's log"));
+      if (!text)
+        return fail(
+            text.error().within("record " + std::to_string(record.sequence) + " of the kernel's log"));
       record.text = std::move(*text);
     }
     listing_.entries.push_back(std::move(record));
@@ -106,9 +110,9 @@ class LogReader {
     return {first, strnlen(first, bytes.size())};
   }
 
-  /// The text of a data block (get_data(), kernel/printk/printk_ringbuffer.c): an id of one word, then the text. A
-  /// block that would go past the end of the ring stands at its start instead. One that ends just there does not
-  /// (since 6.18; before, no block could).
+  /// The text of a data block (get_data(), kernel/printk/printk_ringbuffer.c): an id of one word, then the
+  /// text. A block that would go past the end of the ring stands at its start instead. One that ends just
+  /// there does not (since 6.18; before, no block could).
   Result<std::string> read_text(std::uint64_t begin, std::uint64_t next, std::uint16_t length) {
     const std::uint64_t size = ring_.data_size, words = ring_.word == 8 ? ~std::uint64_t{0} : 0xffffffffu;
     const auto turn = [&](std::uint64_t position) { return (position & words) / size; };
@@ -127,7 +131,8 @@ class LogReader {
     }
     text_bytes_ += length;
     std::string text(length, '\0');
-    RINGSIDE_CHECK(kernel_.space().read(ring_.data + at + ring_.word, std::as_writable_bytes(std::span(text))));
+    RINGSIDE_CHECK(
+        kernel_.space().read(ring_.data + at + ring_.word, std::as_writable_bytes(std::span(text))));
     return text;
   }
 

@@ -25,8 +25,9 @@ struct LogRecord {
 /// "T1" or "C0", as /dev/kmsg names the caller.
 std::string caller_name(std::uint32_t caller);
 
-/// The kernel's log, oldest first: all that /dev/kmsg could still give. Records whose text the kernel itself has
-/// dropped are left out, as it does. Errors: `not_found` or `unavailable` where the ring buffer cannot be found.
+/// The kernel's log, oldest first: all that /dev/kmsg could still give. Records whose text the kernel itself
+/// has dropped are left out, as it does. Errors: `not_found` or `unavailable` where the ring buffer cannot be
+/// found.
 Result<Listing<LogRecord>> kernel_log(Kernel& kernel);
 
 }  // namespace ringside::guest::linux

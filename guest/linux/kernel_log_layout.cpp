@@ -11,9 +11,9 @@ namespace {
 
 constexpr std::string_view kRing = "printk_ringbuffer", kInfo = "printk_info", kDescriptor = "prb_desc";
 
-/// i386: pointers and atomic_long_t are 4 bytes, u64 is aligned to 4, bit fields are filled from the lowest bit.
-/// The structs are the same from 5.10 to 6.1, the last release that Debian built for i386, but for a member that
-/// some have at the end of struct prb_desc_ring, which moves the data ring behind it.
+/// i386: pointers and atomic_long_t are 4 bytes, u64 is aligned to 4, bit fields are filled from the lowest
+/// bit. The structs are the same from 5.10 to 6.1, the last release that Debian built for i386, but for a
+/// member that some have at the end of struct prb_desc_ring, which moves the data ring behind it.
 LogLayout layout_of_i386(std::uint32_t descriptor_ring_size) {
   LogLayout layout;
   layout.descriptors = 4;
@@ -89,8 +89,9 @@ Result<LogRing> ring_at(Kernel& kernel, Gva ring, const LogLayout& layout) {
   found.head_id = head.value & found.id_mask();
   found.tail_id = tail.value & found.id_mask();
   if (((found.head_id - found.tail_id) & found.id_mask()) >= found.count)
-    return fail(Errc::malformed, "the newest and the oldest record of the kernel's log are further apart than "
-                                 "there is room for records");
+    return fail(Errc::malformed,
+                "the newest and the oldest record of the kernel's log are further apart than "
+                "there is room for records");
   return found;
 }
 
@@ -101,11 +102,11 @@ bool plausible(Kernel& kernel, const LogRing& ring, const LogLayout& layout) {
   return state && (state->value & ring.id_mask()) == ring.tail_id;
 }
 
-/// i386 kernels name no data: `prb` is one of the addresses that the functions which read the log hold in their
-/// code, and the one that points to a ring buffer.
+/// i386 kernels name no data: `prb` is one of the addresses that the functions which read the log hold in
+/// their code, and the one that points to a ring buffer.
 Result<std::pair<LogLayout, Gva>> search(Kernel& kernel) {
-  for (const Gva candidate :
-       code_references(kernel, {"log_buf_vmcoreinfo_setup", "devkmsg_read", "syslog_print", "kmsg_dump_rewind"})) {
+  for (const Gva candidate : code_references(
+           kernel, {"log_buf_vmcoreinfo_setup", "devkmsg_read", "syslog_print", "kmsg_dump_rewind"})) {
     const auto ring = kernel.read_pointer(candidate);
     if (!ring || ring->value == 0) continue;
     for (const std::uint32_t size : {20u, 24u}) {
@@ -114,8 +115,9 @@ Result<std::pair<LogLayout, Gva>> search(Kernel& kernel) {
       if (found && plausible(kernel, *found, layout)) return std::pair{layout, *ring};
     }
   }
-  return fail(Errc::unavailable, "the kernel's log was not found: this kernel names neither its variables nor its "
-                                 "types");
+  return fail(Errc::unavailable,
+              "the kernel's log was not found: this kernel names neither its variables nor its "
+              "types");
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ struct LogRing {
   std::uint64_t id_mask() const { return (std::uint64_t{1} << (8 * word - 2)) - 1; }
 };
 
-/// Bounds on what a guest may claim. log_buf_len goes up to 2 GiB (LOG_BUF_LEN_MAX, kernel/printk/printk.c), a
-/// descriptor for each 32 bytes of it; distributions stay below 64 MiB.
+/// Bounds on what a guest may claim. log_buf_len goes up to 2 GiB (LOG_BUF_LEN_MAX, kernel/printk/printk.c),
+/// a descriptor for each 32 bytes of it; distributions stay below 64 MiB.
 inline constexpr std::uint32_t kMaxLogCountBits = 21, kMaxLogSizeBits = 31;
 
 struct LogPlace {
@@ -41,8 +41,9 @@ struct LogPlace {
   LogRing ring;
 };
 
-/// The ring buffer that `prb` points to, laid out as the kernel's types say. A 32-bit kernel without types and
-/// without names for its variables: found by the functions that use it, and laid out as the source demands.
+/// The ring buffer that `prb` points to, laid out as the kernel's types say. A 32-bit kernel without types
+/// and without names for its variables: found by the functions that use it, and laid out as the source
+/// demands.
 Result<LogPlace> find_log(Kernel& kernel);
 
 }  // namespace ringside::guest::linux

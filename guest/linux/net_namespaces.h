@@ -18,8 +18,8 @@ struct NetNamespace {
 /// Most namespaces that a walk takes.
 inline constexpr std::uint64_t kMaxNetNamespaces = 1u << 16;
 
-/// All network namespaces, the first one (init_net) first. Errors: `not_found` or `unavailable` where this kernel
-/// does not tell where they are.
+/// All network namespaces, the first one (init_net) first. Errors: `not_found` or `unavailable` where this
+/// kernel does not tell where they are.
 Result<Listing<NetNamespace>> net_namespaces(Kernel& kernel);
 
 }  // namespace ringside::guest::linux

@@ -15,8 +15,9 @@ struct OwnedSocket {
   SocketOwner owner;
 };
 
-/// The sockets behind the open files of all tasks, by process, then by descriptor; a table of files that tasks share is
-/// looked at once. Errors: `not_found` or `unavailable` where this kernel does not tell what a socket's file is.
+/// The sockets behind the open files of all tasks, by process, then by descriptor; a table of files that
+/// tasks share is looked at once. Errors: `not_found` or `unavailable` where this kernel does not tell what a
+/// socket's file is.
 Result<Listing<OwnedSocket>> owned_sockets(Kernel& kernel);
 
 }  // namespace ringside::guest::linux

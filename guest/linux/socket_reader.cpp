@@ -93,7 +93,8 @@ Result<void> SocketReader::usable() const {
 
 std::vector<Error> SocketReader::missing() const {
   std::vector<Error> all;
-  for (const auto* reader : {&common_, &sock_, &tcp_, &udp_, &unix_, &packet_, &netlink_, &file_, &membership_})
+  for (const auto* reader :
+       {&common_, &sock_, &tcp_, &udp_, &unix_, &packet_, &netlink_, &file_, &membership_})
     all.insert(all.end(), reader->missing().begin(), reader->missing().end());
   return all;
 }
@@ -108,7 +109,8 @@ Result<Socket> SocketReader::read(Gva sk, const std::function<void(Error)>& prob
   socket.net = common_.pointer(net_).value_or(Gva{0});
   socket.netns = netns_(socket.net);
   if (!socket.netns)
-    problem({Errc::malformed, "socket at " + to_string(sk) + ": its network namespace is none that is listed"});
+    problem(
+        {Errc::malformed, "socket at " + to_string(sk) + ": its network namespace is none that is listed"});
   const bool ip = socket.family == kAfInet || socket.family == kAfInet6;
   if (ip) read_ip(socket);
   if (ip && (socket.state == kTcpTimeWait || socket.state == kTcpNewSynRecv)) {
@@ -165,8 +167,8 @@ Result<void> SocketReader::read_sock(Socket& socket) {
 Result<void> SocketReader::read_tcp(Socket& socket) {
   socket.rx_queue = socket.tx_queue = std::nullopt;
   RINGSIDE_CHECK(tcp_.read(socket.gva));
-  const auto written = tcp_.u32(written_), acknowledged = tcp_.u32(acknowledged_), expected = tcp_.u32(expected_),
-             copied = tcp_.u32(copied_);
+  const auto written = tcp_.u32(written_), acknowledged = tcp_.u32(acknowledged_),
+             expected = tcp_.u32(expected_), copied = tcp_.u32(copied_);
   if (written && acknowledged) socket.tx_queue = *written - *acknowledged;
   if (socket.state == kTcpListen)
     socket.rx_queue = socket.backlog;
@@ -175,7 +177,8 @@ Result<void> SocketReader::read_tcp(Socket& socket) {
   return {};
 }
 
-// As udp_rqueue_get() counts, include/net/udp.h. Ping sockets are datagram sockets too, and have nothing like it.
+// As udp_rqueue_get() counts, include/net/udp.h. Ping sockets are datagram sockets too, and have nothing like
+// it.
 Result<void> SocketReader::read_udp(Socket& socket) {
   if (socket.protocol != kIpprotoUdp && socket.protocol != kIpprotoUdplite) return {};
   const auto received = std::exchange(socket.rx_queue, std::nullopt);

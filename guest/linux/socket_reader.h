@@ -22,8 +22,8 @@ class SocketReader {
   /// Members that this kernel's layout does not tell.
   std::vector<Error> missing() const;
 
-  /// All but owner, in_table and in_file. What could not be read of things that the socket points to stays unknown,
-  /// and `problem` is told.
+  /// All but owner, in_table and in_file. What could not be read of things that the socket points to stays
+  /// unknown, and `problem` is told.
   Result<Socket> read(Gva sk, const std::function<void(Error)>& problem);
 
  private:

@@ -11,8 +11,8 @@
 
 namespace ringside::guest::linux {
 
-/// A walk over the tables in which the protocols keep their sockets. Some are global, some belong to a namespace, and
-/// which of them changed over time; a table that several namespaces share is walked once.
+/// A walk over the tables in which the protocols keep their sockets. Some are global, some belong to a
+/// namespace, and which of them changed over time; a table that several namespaces share is walked once.
 class SocketTables {
  public:
   /// `found` gets each struct sock, perhaps several times, and returns false to stop.
@@ -20,10 +20,10 @@ class SocketTables {
                std::function<void(Error)> problem);
 
   void walk_tcp();
-  void walk_udp();      ///< UDP-Lite too
-  void walk_raw();      ///< ping sockets too
+  void walk_udp();  ///< UDP-Lite too
+  void walk_raw();  ///< ping sockets too
   void walk_unix();
-  void walk_packet();   ///< XDP sockets too
+  void walk_packet();  ///< XDP sockets too
   void walk_netlink();
   void walk_all();
 

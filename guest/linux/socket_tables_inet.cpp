@@ -3,8 +3,9 @@
 
 namespace ringside::guest::linux {
 
-// include/net/inet_hashtables.h. `ehash` holds connections, those that begin or end included; the listening ones
-// stand in `lhash2`. Up to 5.18 these had a node of their own for it, and stood in `listening_hash` as well.
+// include/net/inet_hashtables.h. `ehash` holds connections, those that begin or end included; the listening
+// ones stand in `lhash2`. Up to 5.18 these had a node of their own for it, and stood in `listening_hash` as
+// well.
 Result<void> SocketTables::tcp_table(Gva hashinfo) {
   const auto bucket_table = [&](std::string_view base, std::string_view mask, std::string_view type,
                                 std::string_view head) -> Result<HashBuckets> {
@@ -17,16 +18,15 @@ Result<void> SocketTables::tcp_table(Gva hashinfo) {
     RINGSIDE_TRY(const Field head_field, types->field(type, head));
     return HashBuckets{first, last + 1, static_cast<std::uint32_t>(stride), head_field.offset};
   };
-  RINGSIDE_TRY(const HashBuckets connections, bucket_table("ehash", "ehash_mask", "inet_ehash_bucket", "chain"));
-  RINGSIDE_TRY(const HashBuckets listeners, bucket_table("lhash2", "lhash2_mask", "inet_listen_hashbucket", "nulls_head"));
+  RINGSIDE_TRY(const HashBuckets connections,
+               bucket_table("ehash", "ehash_mask", "inet_ehash_bucket", "chain"));
+  RINGSIDE_TRY(const HashBuckets listeners,
+               bucket_table("lhash2", "lhash2_mask", "inet_listen_hashbucket", "nulls_head"));
   if (first_time(connections.first)) RINGSIDE_CHECK(walk(connections, "sock_common", "skc_nulls_node"));
   const auto older = kernel_.field("inet_hashinfo", "listening_hash");
-  if (first_time(listeners.first)) {
-    if (older)
-      RINGSIDE_CHECK(walk(listeners, "inet_connection_sock", "icsk_listen_portaddr_node"));
-    else
-      RINGSIDE_CHECK(walk(listeners, "sock_common", "skc_nulls_node"));
-  }
+  if (first_time(listeners.first))
+    RINGSIDE_CHECK(older ? walk(listeners, "inet_connection_sock", "icsk_listen_portaddr_node")
+                         : walk(listeners, "sock_common", "skc_nulls_node"));
   if (!older || !first_time(hashinfo + older->offset)) return {};
   HashBuckets by_port = listeners;
   by_port.first = hashinfo + older->offset;
@@ -51,7 +51,8 @@ void SocketTables::walk_tcp() {
     if (first_time(table)) report("TCP sockets", tcp_table(table));
 }
 
-// include/net/udp.h. `hash` is by port; `hash2`, by address and port, is the one that packets are delivered by.
+// include/net/udp.h. `hash` is by port; `hash2`, by address and port, is the one that packets are delivered
+// by.
 Result<void> SocketTables::udp_table(Gva table) {
   RINGSIDE_TRY(const Types* types, kernel_.types());
   RINGSIDE_TRY(const Field by_port, types->field("udp_table", "hash"));
@@ -91,7 +92,8 @@ void SocketTables::walk_udp() {
 }
 
 /// A global struct `type` whose `member` is an array of chains.
-Result<void> SocketTables::raw_table(std::string_view symbol, std::string_view type, std::string_view member) {
+Result<void> SocketTables::raw_table(std::string_view symbol, std::string_view type,
+                                     std::string_view member) {
   RINGSIDE_TRY(const Gva table, kernel_.symbol(symbol));
   RINGSIDE_TRY(const Field chains, kernel_.field(type, member));
   return walk({table + chains.offset, chains.count, chains.element_size, 0}, "sock_common", "skc_node");

@@ -77,7 +77,8 @@ Result<void> SocketTables::netlink_table(Gva hash) {
     RINGSIDE_TRY(const std::uint64_t count, kernel_.read_field(table, size));
     RINGSIDE_TRY(const std::uint64_t levels, kernel_.read_field(table, nest));
     if (levels != 0) return fail(Errc::unsupported, "its hash table is a nested one");
-    RINGSIDE_CHECK(walk({table + buckets.offset, count, kernel_.pointer_size(), 0, true}, "netlink_sock", "node"));
+    RINGSIDE_CHECK(
+        walk({table + buckets.offset, count, kernel_.pointer_size(), 0, true}, "netlink_sock", "node"));
     RINGSIDE_TRY(table, kernel_.read_pointer_field(table, next));
   }
   return {};

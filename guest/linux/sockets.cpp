@@ -20,7 +20,8 @@ class Collection {
   /// The socket at `sk`, read at its first mention; nullptr if there can be no more, or if it cannot be read.
   Socket* at(Gva sk) {
     const auto known = index_.find(sk.value);
-    if (known != index_.end()) return known->second == kUnreadable ? nullptr : &listing_.entries[known->second];
+    if (known != index_.end())
+      return known->second == kUnreadable ? nullptr : &listing_.entries[known->second];
     if (full()) return nullptr;
     auto socket = reader_.read(sk, [this](Error error) { listing_.problem(std::move(error)); });
     if (!socket) {

@@ -9,8 +9,8 @@ namespace {
 
 using F = SysctlFormat;
 
-// What each does when the file is read. The first group are those of kernel/sysctl.c that everybody uses; the others
-// act on a write, and on a read do what one of the first group does, to the same data.
+// What each does when the file is read. The first group are those of kernel/sysctl.c that everybody uses; the
+// others act on a write, and on a read do what one of the first group does, to the same data.
 constexpr std::pair<std::string_view, SysctlFormat> kHandlers[] = {
     {"proc_dostring", F::text},
     {"proc_dobool", F::boolean},
@@ -28,8 +28,8 @@ constexpr std::pair<std::string_view, SysctlFormat> kHandlers[] = {
     {"proc_do_large_bitmap", F::bitmap},
 };
 
-/// Ticks a second (CONFIG_HZ), from the clock source that counts them: one tick is `mult` >> `shift` nanoseconds
-/// (kernel/time/jiffies.c).
+/// Ticks a second (CONFIG_HZ), from the clock source that counts them: one tick is `mult` >> `shift`
+/// nanoseconds (kernel/time/jiffies.c).
 std::optional<unsigned> ticks_per_second(Kernel& kernel) {
   constexpr std::uint64_t kSecond = 1'000'000'000;
   const auto clock = kernel.find_symbol("clocksource_jiffies");

@@ -69,7 +69,8 @@ void SysctlTree::walk_directory(Gva directory, const std::string& prefix, unsign
   if (!walked) sink.problem(walked.error().within("sysctl " + (prefix.empty() ? "root" : prefix)));
 }
 
-/// `node`: struct ctl_node. The nodes of the tables that were registered together are an array, and so are the tables.
+/// `node`: struct ctl_node. The nodes of the tables that were registered together are an array, and so are
+/// the tables.
 Result<void> SysctlTree::visit(Gva node, const std::string& prefix, unsigned depth, const Sink& sink) {
   if (left_ == 0) return fail(Errc::out_of_bounds, "more than " + std::to_string(kMaxEntries) + " values");
   --left_;
@@ -77,7 +78,8 @@ Result<void> SysctlTree::visit(Gva node, const std::string& prefix, unsigned dep
   const Gva header = node_.pointer(node_header_).value_or(Gva{0});
   RINGSIDE_CHECK(header_.read(header));
   if (header_.pointer(leaving_).value_or(Gva{0}).value != 0) return {};
-  const Gva tables = header_.pointer(tables_).value_or(Gva{0}), nodes = header_.pointer(nodes_).value_or(Gva{0});
+  const Gva tables = header_.pointer(tables_).value_or(Gva{0}),
+            nodes = header_.pointer(nodes_).value_or(Gva{0});
   const std::uint64_t distance = node - nodes, index = distance / node_size_;
   const std::uint64_t count = std::min(header_.integer(size_).value_or(kMaxTable), kMaxTable);
   if (distance % node_size_ != 0 || index >= count)
@@ -94,7 +96,8 @@ Result<void> SysctlTree::visit(Gva node, const std::string& prefix, unsigned dep
   if ((entry.mode & kTypeMask) == kDirectory) {
     if (depth == kMaxDepth) return fail(Errc::out_of_bounds, "directories are nested too deep");
     const std::string below = entry.name + ".";
-    if (sink.enter(below)) walk_directory(Gva{header.value - header_in_directory_->offset}, below, depth + 1, sink);
+    if (sink.enter(below))
+      walk_directory(Gva{header.value - header_in_directory_->offset}, below, depth + 1, sink);
     return {};
   }
   entry.data = table_.pointer(data_).value_or(Gva{0});

@@ -15,7 +15,8 @@ struct SysctlEntry {
   std::uint32_t length = 0, mode = 0;
 };
 
-/// Walks the trees of directories that hold the sysctl tables (fs/proc/proc_sysctl.c). Layouts are asked for once.
+/// Walks the trees of directories that hold the sysctl tables (fs/proc/proc_sysctl.c). Layouts are asked for
+/// once.
 class SysctlTree {
  public:
   explicit SysctlTree(Kernel& kernel);
@@ -29,7 +30,8 @@ class SysctlTree {
     std::function<void(SysctlEntry)> entry;
     std::function<void(Error)> problem;
   };
-  /// The files below the root directory of a set (struct ctl_table_set); what belongs to another set is not followed.
+  /// The files below the root directory of a set (struct ctl_table_set); what belongs to another set is not
+  /// followed.
   void walk(Gva set, const Sink& sink);
 
  private:

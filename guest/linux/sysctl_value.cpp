@@ -69,7 +69,8 @@ std::optional<std::string> format_sysctl(SysctlFormat format, ByteView data, uns
   switch (format) {
     case SysctlFormat::longs_ms:
       // As the kernel computes it, in a long (do_proc_doulongvec_minmax()).
-      if (word == 8) return list<std::uint64_t>(data, [&](std::uint64_t v) { return plain(1000 * v / ticks); });
+      if (word == 8)
+        return list<std::uint64_t>(data, [&](std::uint64_t v) { return plain(1000 * v / ticks); });
       return list<std::uint32_t>(
           data, [&](std::uint32_t v) { return plain(1000 * v / static_cast<std::uint32_t>(ticks)); });
     case SysctlFormat::seconds:

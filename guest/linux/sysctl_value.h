@@ -14,22 +14,23 @@ namespace ringside::guest::linux {
 
 /// How the handler of a sysctl value writes it.
 enum class SysctlFormat : std::uint8_t {
-  text,            ///< char[]
-  boolean,         ///< bool
-  bytes,           ///< u8[]
-  integers,        ///< int[]
-  unsigneds,       ///< unsigned int[]
-  longs,           ///< unsigned long[]
-  longs_ms,        ///< unsigned long[], jiffies shown as milliseconds
-  seconds,         ///< int[], jiffies shown as seconds
-  user_ticks,      ///< int[], jiffies shown as hundredths of a second
-  milliseconds,    ///< int[], jiffies shown as milliseconds
-  bitmap,          ///< a pointer to a bitmap, shown as ranges
+  text,          ///< char[]
+  boolean,       ///< bool
+  bytes,         ///< u8[]
+  integers,      ///< int[]
+  unsigneds,     ///< unsigned int[]
+  longs,         ///< unsigned long[]
+  longs_ms,      ///< unsigned long[], jiffies shown as milliseconds
+  seconds,       ///< int[], jiffies shown as seconds
+  user_ticks,    ///< int[], jiffies shown as hundredths of a second
+  milliseconds,  ///< int[], jiffies shown as milliseconds
+  bitmap,        ///< a pointer to a bitmap, shown as ranges
 };
 
-/// What stands at `data`, as the kernel's handler would write it (kernel/sysctl.c), without the newline. `hz`: ticks a
-/// second; nullopt: not known. `word`: bytes of a long. nullopt: it takes what is not known.
-std::optional<std::string> format_sysctl(SysctlFormat format, ByteView data, unsigned word, std::optional<unsigned> hz);
+/// What stands at `data`, as the kernel's handler would write it (kernel/sysctl.c), without the newline.
+/// `hz`: ticks a second; nullopt: not known. `word`: bytes of a long. nullopt: it takes what is not known.
+std::optional<std::string> format_sysctl(SysctlFormat format, ByteView data, unsigned word,
+                                         std::optional<unsigned> hz);
 /// Ranges of set bits, "1-3,7" (proc_do_large_bitmap()).
 std::string format_bitmap(ByteView bits);
 

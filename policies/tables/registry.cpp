@@ -27,6 +27,10 @@ const std::vector<Table>& tables() {
       page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
       processes_table(),
       threads_table(),
+      dmesg_table(),
+      interfaces_table(),
+      sockets_table(),
+      sysctl_table(),
   };
   return all;
 }

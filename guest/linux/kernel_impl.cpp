@@ -119,6 +119,27 @@ Result<std::vector<std::uint64_t>> DiscoveredKernel::per_cpu_offsets() {
   return offsets;
 }
 
+void DiscoveredKernel::hold_tables() {
+  std::vector<Gpa> pages;
+  const auto add = [&](std::uint64_t first, std::uint64_t end) {
+    if (end <= first || end - first > Btf::kMaxBytes) return;
+    for (Gpa page = page_of(Gpa{first - found_.delta}); page.value < end - found_.delta;
+         page = page + kPageSize)
+      pages.push_back(page);
+  };
+  const std::uint64_t tables = found_.symbols->tables_start().value + found_.slide;
+  add(tables, tables + found_.symbols->tables_bytes().size());
+  const auto range = [&](std::string_view first, std::string_view end) {
+    const auto from = find_symbol(first), to = find_symbol(end);
+    if (from && to) add(from->value, to->value);
+  };
+  range("__start_BTF", "__stop_BTF");
+  range("__start_notes", "__stop_notes");
+  for (const auto name : {"linux_banner", "init_uts_ns"})
+    if (const auto at = find_symbol(name)) add(at->value, at->value + kPageSize);
+  snapshot_.prefetch(pages);
+}
+
 std::shared_ptr<void>& DiscoveredKernel::memo_slot(const void* key) {
   if (memos_of_ != snapshot_.recordings()) {
     memos_.clear();

@@ -52,6 +52,8 @@ struct OpenFile {
 
 /// Highest number of file descriptors that is looked at of one process (fs.nr_open's default).
 inline constexpr std::uint64_t kMaxFds = 1u << 20;
+/// Most open files that are listed of one process.
+inline constexpr std::size_t kMaxOpenFiles = std::size_t{1} << 18;
 
 /// The open files of `files` (struct files_struct), in order of fd. `paths` false leaves the paths out. files
 /// 0 (a task that is exiting) has none.

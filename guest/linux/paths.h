@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace ringside::guest::linux {
 
@@ -17,11 +18,12 @@ struct Path {
   bool operator==(const Path&) const = default;
 };
 
-/// Most components that a path may have, and most bytes (PATH_MAX, include/uapi/linux/limits.h). A name is at
-/// most NAME_MAX bytes.
+/// Most components that a path may have, and most bytes (PATH_MAX, include/uapi/linux/limits.h). Some file
+/// systems' names are longer than NAME_MAX, 255: exFAT and NTFS count UTF-16, of which UTF-8 makes up to
+/// thrice as much.
 inline constexpr std::size_t kMaxPathComponents = 4096;
 inline constexpr std::size_t kMaxPathBytes = 4096;
-inline constexpr std::size_t kMaxNameBytes = 255;
+inline constexpr std::size_t kMaxNameBytes = 1024;
 
 /// The path of a file as /proc/PID/fd and /proc/PID/exe show it to a reader in the initial root (d_path,
 /// fs/d_path.c): up through mounts to the system's root, else to the root of the file's own mount namespace;

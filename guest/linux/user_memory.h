@@ -71,7 +71,6 @@ class ProcessMemory {
  private:
   ProcessMemory(Kernel& kernel, Gva mm, x86::PagingRoot root) : kernel_(&kernel), mm_(mm), root_(root) {}
   void classify_empty(UserPage& page);
-  void classify_absent(UserPage& page);
 
   Kernel* kernel_;
   Gva mm_;

@@ -38,6 +38,10 @@ const std::vector<Table>& tables() {
       page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
       processes_table(),
       threads_table(),
+      dmesg_table(),
+      interfaces_table(),
+      sockets_table(),
+      sysctl_table(),
   };
   // clang-format on
   return all;

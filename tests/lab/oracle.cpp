@@ -13,10 +13,11 @@
 namespace ringside::lab {
 
 Oracle::Oracle(Guest& guest, std::chrono::milliseconds deadline) {
-  // In the background: it does not end. Its answer is awaited without a process of its own.
+  // It stays, so it runs in the background; the shell itself waits for its answer, without a process that
+  // comes and goes.
   const std::string said = guest.run(
-      "(lab capture /dev/vda stay </dev/null >/captured 2>&1 &); while ! [ -s /captured ]; do sleep 1; done; "
-      "cat /captured",
+      "mkfifo /answer; (lab capture /dev/vda stay </dev/null >/answer 2>&1 &); read answer </answer; echo "
+      "$answer",
       deadline);
   std::size_t size = 0;
   if (std::sscanf(said.c_str(), "%zu", &size) != 1) throw std::runtime_error("lab capture: " + said);

@@ -76,16 +76,23 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   if (*stop <= *start || *stop - *start > Btf::kMaxBytes)
     return fail(Errc::out_of_bounds, fmt::format("the kernel's type information would reach from {} to {}",
                                                  to_string(*start), to_string(*stop)));
+  // One comparison a boot: the types of a snapshot taken a moment later are the same read-only bytes.
+  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
+  const std::string place = fmt::format("{} types of {} at {:x} {:x}", snapshot_.info().key(),
+                                        found_.identity.build_id, start->value, found_.delta);
+  if (known != nullptr && cache_->compared(place)) return known;
   Bytes raw(*stop - *start);
   const Gpa gpa{start->value - found_.delta};
   if (snapshot_.peek(gpa, raw) != raw.size())
     return fail(Errc::unavailable, "the kernel's type information could not be read");
-  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
-  if (known != nullptr && known->raw() == raw) return known;
-  RINGSIDE_TRY(auto parsed, Btf::parse(std::move(raw), pointer_size()));
-  if (cache_ != nullptr && !found_.identity.build_id.empty())
-    cache_->add_types(found_.identity.build_id, parsed);
-  return parsed;
+  if (known == nullptr || known->raw() != raw) {
+    RINGSIDE_TRY(known, Btf::parse(std::move(raw), pointer_size()));
+  }
+  if (cache_ != nullptr && !found_.identity.build_id.empty()) {
+    cache_->add_types(found_.identity.build_id, known);
+    cache_->note_compared(place);
+  }
+  return known;
 }
 
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {

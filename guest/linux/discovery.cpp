@@ -84,9 +84,8 @@ bool Discoverer::tables_equal(const KernelBuild& build, std::uint64_t slide) {
 /// agree.
 bool Discoverer::take_known_build() {
   if (cache_ == nullptr || gate_.early) return false;
-  for (const auto& build : cache_->builds()) {
+  for (const auto& build : cache_->builds(gate_.page_fault.value)) {
     const std::uint64_t slide = gate_.page_fault.value - build->page_fault;
-    if ((slide & (kPageSize - 1)) != 0) continue;
     const auto first = build->symbols->find("__start_notes"), end = build->symbols->find("__stop_notes");
     if (first && end &&
         build_id_at(build->symbols->address(*first, slide), build->symbols->address(*end, slide)) !=

@@ -14,7 +14,7 @@ namespace {
 using x86::PagingMode;
 
 constexpr unsigned kPageFault = 14;
-constexpr std::uint64_t kMaxRun = std::uint64_t{128} << 20;
+constexpr std::uint64_t kMaxRun = std::uint64_t{16} << 20;
 // The root for user mode maps at most entry text: one 2-MiB page, or the pages of .entry.text
 // (arch/x86/mm/pti.c, pti_clone_entry_text). No kernel image is as small as this.
 constexpr std::uint64_t kWholeImage = std::uint64_t{6} << 20;

@@ -88,6 +88,10 @@ class Kernel {
   /// True once boot is over (system_state is SYSTEM_RUNNING). Before that much is in flux that later stands.
   Result<bool> booted();
 
+  /// Makes the snapshot hold what is otherwise looked through and not kept, kallsyms and BTF, so that the
+  /// same can be found in the snapshot when it was saved and loaded.
+  virtual void hold_tables() = 0;
+
   // --- reading kernel memory
   template <class T>
   Result<T> read(Gva gva) {

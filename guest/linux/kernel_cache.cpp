@@ -6,9 +6,12 @@
 
 namespace ringside::guest::linux {
 
-std::vector<std::shared_ptr<const KernelBuild>> KernelCache::builds() {
+std::vector<std::shared_ptr<const KernelBuild>> KernelCache::builds(std::uint64_t page_fault) {
   const std::lock_guard lock(mutex_);
-  return builds_;
+  std::vector<std::shared_ptr<const KernelBuild>> fitting;
+  for (const auto& build : builds_)
+    if ((page_fault - build->page_fault) % kAlignment == 0) fitting.push_back(build);
+  return fitting;
 }
 
 void KernelCache::add(std::shared_ptr<const KernelBuild> build) {

@@ -27,8 +27,9 @@ class KernelCache {
  public:
   virtual ~KernelCache() = default;
 
-  /// All that are known, the last used first.
-  virtual std::vector<std::shared_ptr<const KernelBuild>> builds();
+  /// Those that may be the kernel whose page faults enter at `page_fault`: a kernel is moved by multiples of
+  /// kAlignment only. The last used first.
+  virtual std::vector<std::shared_ptr<const KernelBuild>> builds(std::uint64_t page_fault);
   virtual void add(std::shared_ptr<const KernelBuild> build);
 
   /// Types are kept apart: they are read only when a query asks for them.
@@ -39,6 +40,9 @@ class KernelCache {
   /// makes the next snapshot of the same boot cheap.
   bool compared(const std::string& place);
   void note_compared(const std::string& place);
+
+  /// CONFIG_PHYSICAL_ALIGN of x86 kernels is a multiple of it (arch/x86/Kconfig).
+  static constexpr std::uint64_t kAlignment = std::uint64_t{2} << 20;
 
  private:
   static constexpr std::size_t kMaxBuilds = 32, kMaxPlaces = 4096;

@@ -76,16 +76,23 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   if (*stop <= *start || *stop - *start > Btf::kMaxBytes)
     return fail(Errc::out_of_bounds, fmt::format("the kernel's type information would reach from {} to {}",
                                                  to_string(*start), to_string(*stop)));
+  // One comparison a boot: the types of a snapshot taken a moment later are the same read-only bytes.
+  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
+  const std::string place = fmt::format("{} types of {} at {:x} {:x}", snapshot_.info().key(),
+                                        found_.identity.build_id, start->value, found_.delta);
+  if (known != nullptr && cache_->compared(place)) return known;
   Bytes raw(*stop - *start);
   const Gpa gpa{start->value - found_.delta};
   if (snapshot_.peek(gpa, raw) != raw.size())
     return fail(Errc::unavailable, "the kernel's type information could not be read");
-  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
-  if (known != nullptr && known->raw() == raw) return known;
-  RINGSIDE_TRY(auto parsed, Btf::parse(std::move(raw), pointer_size()));
-  if (cache_ != nullptr && !found_.identity.build_id.empty())
-    cache_->add_types(found_.identity.build_id, parsed);
-  return parsed;
+  if (known == nullptr || known->raw() != raw) {
+    RINGSIDE_TRY(known, Btf::parse(std::move(raw), pointer_size()));
+  }
+  if (cache_ != nullptr && !found_.identity.build_id.empty()) {
+    cache_->add_types(found_.identity.build_id, known);
+    cache_->note_compared(place);
+  }
+  return known;
 }
 
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {
@@ -117,6 +124,27 @@ Result<std::vector<std::uint64_t>> DiscoveredKernel::per_cpu_offsets() {
     offsets[cpu] = offset.value;
   }
   return offsets;
+}
+
+void DiscoveredKernel::hold_tables() {
+  std::vector<Gpa> pages;
+  const auto add = [&](std::uint64_t first, std::uint64_t end) {
+    if (end <= first || end - first > Btf::kMaxBytes) return;
+    for (Gpa page = page_of(Gpa{first - found_.delta}); page.value < end - found_.delta;
+         page = page + kPageSize)
+      pages.push_back(page);
+  };
+  const std::uint64_t tables = found_.symbols->tables_start().value + found_.slide;
+  add(tables, tables + found_.symbols->tables_bytes().size());
+  const auto range = [&](std::string_view first, std::string_view end) {
+    const auto from = find_symbol(first), to = find_symbol(end);
+    if (from && to) add(from->value, to->value);
+  };
+  range("__start_BTF", "__stop_BTF");
+  range("__start_notes", "__stop_notes");
+  for (const auto name : {"linux_banner", "init_uts_ns"})
+    if (const auto at = find_symbol(name)) add(at->value, at->value + kPageSize);
+  snapshot_.prefetch(pages);
 }
 
 std::shared_ptr<void>& DiscoveredKernel::memo_slot(const void* key) {

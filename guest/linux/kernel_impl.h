@@ -23,6 +23,7 @@ class DiscoveredKernel final : public Kernel {
   Result<const Types*> types() override;
   Result<std::shared_ptr<const Btf>> btf() override;
   Result<std::vector<std::uint64_t>> per_cpu_offsets() override;
+  void hold_tables() override;
 
   /// Notes in the read set what shows that this is still the same kernel at the same place. Called whenever
   /// the kernel is asked for.

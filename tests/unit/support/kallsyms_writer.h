@@ -35,7 +35,8 @@ class KallsymsWriter {
       : layout_(layout), pointer_size_(pointer_size), encoding_(encoding) {}
 
   /// `entries` in order of address. `start`: the GVA of the window.
-  Window write(std::span<const Entry> entries, std::uint64_t start, std::uint64_t relative_base) const {
+  Window write(std::span<const Entry> entries, std::uint64_t start, std::uint64_t relative_base,
+               int filler_words = 1000) const {
     Window window;
     window.start = start;
     auto& tables = window.tables;
@@ -43,7 +44,7 @@ class KallsymsWriter {
     tables.pointer_size = pointer_size_;
     tables.encoding = encoding_;
     // Other data, without the zeros and small numbers that tables begin with.
-    for (int i = 0; i < 1000; ++i) put(window, std::uint32_t{0xcc90c3e8});
+    for (int i = 0; i < filler_words; ++i) put(window, std::uint32_t{0xcc90c3e8});
     const bool old = layout_ == Layout::linux_5_10 || layout_ == Layout::linux_6_1;
     if (old) put_addresses(window, entries, relative_base);
     put_names(window, entries);
@@ -51,7 +52,7 @@ class KallsymsWriter {
     put_tokens(window);
     if (!old) put_addresses(window, entries, relative_base);
     if (layout_ == Layout::linux_6_12 || layout_ == Layout::linux_7) put_sequence(window, entries.size());
-    for (int i = 0; i < 1000; ++i) put(window, std::uint32_t{0xcc90c3e8});
+    for (int i = 0; i < filler_words; ++i) put(window, std::uint32_t{0xcc90c3e8});
     tables.first = old ? tables.offsets : tables.num_syms;
     tables.end = old ? tables.token_index + 512 : after_addresses_;
     return window;

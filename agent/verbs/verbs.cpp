@@ -14,6 +14,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_read(app, context);
   add_tables(app, context);
   add_query(app, context);
+  add_shell(app, context);
   add_snapshot(app, context);
   add_baseline(app, context);
   add_scan(app, context);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 
 namespace ringside::agent {
 
@@ -38,6 +39,19 @@ std::string msrs_words(bool live, MsrSource msrs, unsigned stops) {
                                     : "out of QEMU's own CPU state, without stopping the guest";
 }
 
+void look_for_kernel(guest::Snapshot& snapshot, Inspection& inspection) {
+  const auto before = std::chrono::steady_clock::now();
+  const auto kernel = guest::linux::Kernel::of(snapshot);
+  inspection.kernel_found_in =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - before);
+  if (!kernel) {
+    inspection.no_kernel = kernel.error().message;
+    return;
+  }
+  inspection.kernel = (*kernel)->identity();
+  inspection.kernel_explained = (*kernel)->explanation();
+}
+
 }  // namespace
 
 Attempt<Inspection> look_at(Session& session, MsrSource msrs) {
@@ -57,6 +71,7 @@ Attempt<Inspection> look_at(Session& session, MsrSource msrs) {
   inspection.ranges = snapshot->map().ranges();
   inspection.cpus = snapshot->cpus(guest::RegisterGroups::none);
   inspection.msrs_missing = msrs != MsrSource::none && !all_have_msrs(inspection.cpus);
+  look_for_kernel(*snapshot, inspection);
   return inspection;
 }
 
@@ -78,6 +93,29 @@ std::string render_ranges(const std::vector<guest::memory::MemoryRange>& ranges,
     table.add({guest::to_string(range.start), hex_address(range.end().value - 1), human_size(range.size),
                range.kind == guest::memory::MemoryRange::Kind::ram ? "ram" : "rom", printable(range.block)});
   return table.render(style, 2);
+}
+
+std::string render_kernel(const Inspection& inspection, const Style& style, bool explain) {
+  FactList facts;
+  if (!inspection.kernel) {
+    facts.add("kernel", style.yellow("unknown") + ": " + printable(inspection.no_kernel));
+    return facts.render(style);
+  }
+  const auto& kernel = *inspection.kernel;
+  facts.add("kernel", "Linux " + printable(kernel.release));
+  facts.add("banner", printable(kernel.banner));
+  facts.add("build id", kernel.build_id.empty() ? "(none)" : kernel.build_id);
+  facts.add("image", fmt::format("{} to {}, GPA {}", guest::to_string(kernel.image.first),
+                                 guest::to_string(kernel.image.end), guest::to_string(kernel.image_gpa)));
+  facts.add("KASLR", kernel.slide == 0 ? "not moved" : fmt::format("moved by 0x{:x}", kernel.slide));
+  facts.add("page tables",
+            fmt::format("GPA {} ({})", guest::to_string(kernel.root.table), printable(kernel.root_from)));
+  if (explain) {
+    facts.add("found in",
+              fmt::format("{:.1f} ms", static_cast<double>(inspection.kernel_found_in.count()) / 1000));
+    for (const auto& step : inspection.kernel_explained) facts.add("", printable(step));
+  }
+  return facts.render(style);
 }
 
 std::string render_vcpu(const x86::CpuState& cpu, const Style& style) {
@@ -122,6 +160,7 @@ std::string render(const Inspection& inspection, const Style& style, bool explai
     for (const auto& note : inspection.backend_notes) facts.add("", printable(note));
   facts.add("MSRs", inspection.msrs_from);
   std::string out = facts.render(style);
+  out += "\n" + render_kernel(inspection, style, explain);
   out += "\n" + render_ranges(inspection.ranges, style);
   for (const auto& cpu : inspection.cpus)
     out += fmt::format("\n{}{}\n", style.bold(fmt::format("vCPU {}", cpu.index)),
@@ -158,12 +197,31 @@ Json to_json(const Inspection& inspection) {
       one["msrs_unknown"] = cpu.msrs_unknown;
     cpus.push_back(std::move(one));
   }
-  return {{"guest", guest_json(inspection.info)},
-          {"live", inspection.live},
-          {"backend_notes", inspection.backend_notes},
-          {"msrs_from", inspection.msrs_from},
-          {"memory", std::move(ranges)},
-          {"vcpus", std::move(cpus)}};
+  Json kernel;
+  if (inspection.kernel) {
+    const auto& found = *inspection.kernel;
+    kernel = {{"release", found.release},
+              {"banner", found.banner},
+              {"build_id", found.build_id.empty() ? Json() : Json(found.build_id)},
+              {"bits", found.bits},
+              {"image", json_address(found.image.first.value)},
+              {"image_end", json_address(found.image.end.value)},
+              {"image_gpa", json_address(found.image_gpa.value)},
+              {"slide", json_address(found.slide)},
+              {"page_tables", json_address(found.root.table.value)},
+              {"page_tables_from", found.root_from},
+              {"found_in_us", inspection.kernel_found_in.count()},
+              {"explained", inspection.kernel_explained}};
+  }
+  Json result{{"guest", guest_json(inspection.info)},
+              {"live", inspection.live},
+              {"backend_notes", inspection.backend_notes},
+              {"msrs_from", inspection.msrs_from},
+              {"memory", std::move(ranges)},
+              {"kernel", std::move(kernel)},
+              {"vcpus", std::move(cpus)}};
+  if (!inspection.kernel) result["kernel_unknown"] = inspection.no_kernel;
+  return result;
 }
 
 }  // namespace ringside::agent

@@ -5,7 +5,10 @@
 #include "agent/output/json.h"
 #include "agent/output/style.h"
 #include "agent/session.h"
+#include "guest/linux/kernel.h"
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +23,10 @@ struct Inspection {
   std::vector<guest::x86::CpuState> cpus;
   std::string msrs_from;      ///< how the MSRs were read, in words
   bool msrs_missing = false;  ///< they were wanted and could not be read
+  std::optional<guest::linux::KernelIdentity> kernel;
+  std::string no_kernel;                      ///< why there is no `kernel`
+  std::vector<std::string> kernel_explained;  ///< how it was found
+  std::chrono::microseconds kernel_found_in{0};
 };
 
 Attempt<Inspection> look_at(Session& session, guest::live::MsrSource msrs);

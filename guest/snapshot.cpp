@@ -95,6 +95,44 @@ void Snapshot::prefetch(std::span<const Gpa> pages) {
   }
 }
 
+std::size_t Snapshot::peek(Gpa gpa, std::span<std::byte> into) {
+  // A run is read in one request; if that fails, page by page.
+  constexpr std::size_t kRun = 2u << 20;
+  std::size_t real = 0;
+  std::vector<memory::ReadRequest> requests;
+  const auto read_pages = [&](Gpa at, std::span<std::byte> run) {
+    while (!run.empty()) {
+      const Gpa page = page_of(at);
+      const std::size_t here = std::min<std::uint64_t>(run.size(), kPageSize - (at - page));
+      if (const auto held = pages_.find(page.value); held != pages_.end()) {
+        std::memcpy(run.data(), held->second->data() + (at - page), here);
+        real += here;
+      } else if (memory_->read(at, run.first(here))) {
+        real += here;
+      } else {
+        std::fill_n(run.begin(), here, std::byte{0});
+      }
+      run = run.subspan(here);
+      at = at + here;
+    }
+  };
+  while (!into.empty()) {
+    const std::size_t here = std::min<std::uint64_t>(into.size(), kRun);
+    const auto run = into.first(here);
+    requests.assign(1, {gpa, run});
+    memory_->read(requests);
+    if (requests[0].error)
+      read_pages(gpa, run);
+    else
+      real += here;
+    into = into.subspan(here);
+    gpa = gpa + here;
+    if (gpa.value < here) break;  // past the top of physical memory
+  }
+  std::fill(into.begin(), into.end(), std::byte{0});
+  return real;
+}
+
 ReadSet* Snapshot::record_into(ReadSet* recorder) {
   ++recordings_;
   return std::exchange(recorder_, recorder);

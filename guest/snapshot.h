@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <typeindex>
 #include <unordered_map>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct GuestInfo {
   std::string accelerator;   ///< "kvm" or "tcg"
   std::string status;        ///< run state at the snapshot: "running", "paused", ...
   std::string backend;       ///< memory backend
+  std::string encryption;    ///< "SEV", "SEV-ES", ...: guest memory is encrypted; empty: it is not
   std::chrono::sys_time<std::chrono::microseconds> taken{};  ///< when the registers were read
   /// Stable key for baselines: the uuid, else the name, else the target.
   std::string key() const;
@@ -56,6 +58,24 @@ class Snapshot {
   /// Fetches many pages in few calls; failures show when the page is read.
   void prefetch(std::span<const Gpa> pages);
 
+  /// Bytes at `gpa` for a search: neither kept nor noted, so that looking through megabytes leaves no trace
+  /// in evidence and read sets. Pages that cannot be read are filled with zeros; returns how many bytes of
+  /// `into` are real.
+  std::size_t peek(Gpa gpa, std::span<std::byte> into);
+
+  /// Something computed from this snapshot, or that serves to compute it, kept as long as it lives: one
+  /// object a type.
+  template <class T>
+  void keep(std::shared_ptr<T> value) {
+    kept_[typeid(T)] = std::move(value);
+  }
+  /// nullptr: nothing of that type was kept.
+  template <class T>
+  T* kept() const {
+    const auto found = kept_.find(typeid(T));
+    return found == kept_.end() ? nullptr : static_cast<T*>(found->second.get());
+  }
+
   /// From now on notes what is read into `recorder` (nullptr: no more). Returns the one before.
   ReadSet* record_into(ReadSet* recorder);
   /// How often record_into() was called: a cache above must not outlive a change of the read set.
@@ -82,6 +102,7 @@ class Snapshot {
   std::unordered_map<std::uint64_t, Error> failed_;
   ReadSet* recorder_ = nullptr;
   std::uint64_t recordings_ = 0;
+  std::unordered_map<std::type_index, std::shared_ptr<void>> kept_;
 };
 
 }  // namespace ringside::guest

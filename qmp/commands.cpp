@@ -167,6 +167,17 @@ Command<KvmInfo> query_kvm() {
           }};
 }
 
+Command<std::vector<std::string>> qom_list_types(std::string_view path) {
+  return {"qom-list", {{"path", path}}, [](const Json& reply) -> Result<std::vector<std::string>> {
+            if (!reply.is_array()) return fail(Errc::malformed, "qom-list: the reply is no list");
+            std::vector<std::string> types;
+            for (const Json& property : reply)
+              if (const auto type = property.find("type"); type != property.end() && type->is_string())
+                types.push_back(*type);
+            return types;
+          }};
+}
+
 Command<Json> qom_get(std::string_view path, std::string_view property) {
   return {"qom-get", {{"path", path}, {"property", property}}, [](const Json& reply) -> Result<Json> {
             return reply;

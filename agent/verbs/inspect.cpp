@@ -23,12 +23,13 @@ Outcome inspect(Context& context, bool explain) {
 }  // namespace
 
 void add_inspect(CLI::App& app, Context& context) {
-  auto* verb =
-      app.add_subcommand("inspect", "Show what the guest is, how it is reached, and its protections");
+  auto* verb = app.add_subcommand(
+      "inspect", "Show what the guest is, its kernel, how it is reached, and its protections");
   add_target(*verb, context);
   add_msr_option(*verb, context);
   const auto explain = std::make_shared<bool>(false);
-  verb->add_flag("--explain", *explain, "Say why better ways to reach guest RAM were passed over");
+  verb->add_flag("--explain", *explain,
+                 "Say how the kernel was found, and why better ways to reach guest RAM were passed over");
   add_example(*verb, "  ringside inspect /run/vm.qmp --explain");
   verb->callback(
       [&context, explain] { context.action = [&context, explain] { return inspect(context, *explain); }; });

@@ -7,6 +7,7 @@
 #include "agent/signals.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
+#include "guest/linux/kernel.h"
 #include "guest/snapshot_file.h"
 
 #include <fmt/format.h>
@@ -28,6 +29,7 @@ struct Arguments {
 Result<std::vector<std::string>> touch_tables(guest::Snapshot& snapshot) {
   RINGSIDE_TRY(auto database, policies::Database::create());
   database->bind(&snapshot);
+  if (const auto kernel = guest::linux::Kernel::of(snapshot)) (*kernel)->hold_tables();
   std::vector<std::string> incomplete;
   for (const auto& table : policies::tables()) {
     const auto result = database->query(

@@ -11,15 +11,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace ringside::guest::linux {
 
 /// BTF, the type information in a kernel's own memory (Documentation/bpf/btf.rst,
 /// include/uapi/linux/btf.h). Hostile bytes: every length, id and offset is checked when it is used, chains
-/// of types are followed a bounded number of steps. Kinds newer than it knows end the parse with `problems`:
-/// what stands before them is kept, since their size is not known.
+/// of types are followed a bounded number of steps. Kinds newer than it knows are skipped where the BTF has a
+/// layout section that tells their size; else they end the parse with `problems`, and what stands before them
+/// is kept.
 class Btf final : public Types {
  public:
   using Id = std::uint32_t;  ///< 0 is void
@@ -60,8 +60,8 @@ class Btf final : public Types {
   Result<std::int64_t> enumerator(std::string_view enum_name, std::string_view name) const override;
 
   /// First id and one past the last id of this (split) BTF's own types.
-  Id first_id() const;
-  Id end_id() const;
+  Id first_id() const { return first_id_; }
+  Id end_id() const { return first_id_ + static_cast<Id>(places_.size()); }
   Kind kind(Id id) const;
   std::string_view name(Id id) const;  ///< empty: anonymous
   Result<std::uint64_t> size_of(Id id) const;
@@ -84,8 +84,79 @@ class Btf final : public Types {
   std::vector<Enumerator> enumerators(Id id) const;
 
   /// What could not be parsed; empty: all of it was.
-  const std::vector<Error>& problems() const;
-  const Bytes& raw() const;
+  const std::vector<Error>& problems() const { return problems_; }
+  const Bytes& raw() const { return raw_; }
+
+ private:
+  /// A type as its bytes say, checked only to lie inside the section. `tail`: what follows struct btf_type.
+  struct Record {
+    Kind kind = Kind::unknown;
+    bool flag = false;  ///< kind_flag
+    std::uint32_t count = 0, name = 0, size_or_type = 0;
+    ByteView tail;
+
+    std::uint32_t word(std::size_t index) const {
+      return load_le<std::uint32_t>(tail, index * sizeof(std::uint32_t)).value_or(0);
+    }
+    bool aggregate() const { return kind == Kind::struct_ || kind == Kind::union_; }
+  };
+  /// A member as its struct says.
+  struct RawMember {
+    std::uint32_t name = 0;
+    Id type = 0;
+    std::uint32_t bits = 0;      ///< from the start of the struct
+    std::uint32_t bit_size = 0;  ///< of a bit field; 0: none, or it is the integer type that says so
+  };
+  struct Found {
+    RawMember member;
+    Field field;  ///< seen from the outermost struct
+  };
+  struct Collector;
+
+  Btf(Bytes raw, unsigned pointer_size, std::shared_ptr<const Btf> base);
+  // btf_parse.cpp
+  Result<void> read_header();
+  void read_types();
+  void index_names();
+  std::size_t bucket_of(std::string_view name) const;
+  std::optional<std::size_t> size_in_section(std::uint32_t kind, std::uint32_t count) const;
+  // btf.cpp
+  Record record(Id id) const;
+  std::string_view string(std::uint32_t offset) const;
+  std::optional<Id> strip(Id id) const;
+  Result<Field> describe(Id id) const;
+  Result<Id> named(std::string_view type) const;
+  // btf_members.cpp
+  Result<Field> field_of(const RawMember& member, std::uint64_t struct_size) const;
+  static RawMember member(const Record& record, std::uint32_t index);
+  void collect(Id id, const std::string& prefix, std::uint64_t offset, unsigned depth, unsigned level,
+               Collector& into) const;
+  // btf_enums.cpp
+  bool is_signed_enum(const Record& record) const;
+  Enumerator enumerator_at(const Record& record, std::uint32_t index, bool is_signed) const;
+  std::optional<std::int64_t> value_in(Id id, std::string_view name) const;
+  // btf_spelling.cpp
+  std::string spelled(Id id, unsigned nesting, unsigned& budget) const;
+  std::string parameters(Id id, unsigned nesting, unsigned& budget) const;
+  // btf_path.cpp
+  Result<std::optional<Found>> find_member(Id id, std::string_view name, std::uint64_t offset, unsigned level,
+                                           unsigned& budget) const;
+  Result<void> subscript(std::string_view digits, Id& type, Field& field) const;
+
+  Bytes raw_;
+  unsigned pointer_size_;
+  std::shared_ptr<const Btf> base_;
+  Id first_id_ = 1;
+  std::uint32_t first_string_ = 0;  ///< offset that the first byte of this string section goes by
+  std::size_t types_at_ = 0, types_size_ = 0, strings_at_ = 0, strings_size_ = 0, layouts_at_ = 0,
+              layouts_ = 0;
+  std::vector<std::uint32_t> places_;  ///< of each own type in the type section
+  std::vector<Id> indexed_;            ///< own types that are looked up by name
+  /// Those by the hash of their name, chained in order of ids: index into indexed_ + 1, 0 ends a chain.
+  std::vector<std::uint32_t> buckets_, next_;
+  std::vector<Id> enums_;
+  bool flagged_enums_ = false;  ///< enums tell by kind_flag whether they are signed (6.0 and newer)
+  std::vector<Error> problems_;
 };
 
 }  // namespace ringside::guest::linux

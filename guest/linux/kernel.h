@@ -40,7 +40,6 @@ struct KernelIdentity {
   Gpa image_gpa;                  ///< of _text
   std::uint64_t slide = 0;        ///< KASLR: how far the image was moved from where it was linked to
   unsigned cpus = 0;              ///< vCPUs of the machine
-  bool running = false;           ///< system_state is RUNNING: boot is over
 };
 
 /// The Linux kernel found in a snapshot. Made once a snapshot, from CPU state; see discover().
@@ -85,6 +84,13 @@ class Kernel {
   /// The first of several spellings that exists ("__state", "state").
   Result<Field> field_of(std::string_view type, std::initializer_list<std::string_view> paths);
   Result<std::uint32_t> offset(std::string_view type, std::string_view path);
+
+  /// True once boot is over (system_state is SYSTEM_RUNNING). Before that much is in flux that later stands.
+  Result<bool> booted();
+
+  /// Makes the snapshot hold what is otherwise looked through and not kept, kallsyms and BTF, so that the
+  /// same can be found in the snapshot when it was saved and loaded.
+  virtual void hold_tables() = 0;
 
   // --- reading kernel memory
   template <class T>

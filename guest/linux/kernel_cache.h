@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "base/bytes.h"
 #include "guest/linux/btf.h"
 #include "guest/linux/symbol_table.h"
 
@@ -9,8 +8,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace ringside::guest::linux {
 
@@ -18,26 +18,38 @@ namespace ringside::guest::linux {
 struct KernelBuild {
   std::string build_id;  ///< hex
   std::shared_ptr<const SymbolTable> symbols;
-  std::uint64_t text = 0;  ///< `_text` of the boot that `symbols` were taken from
+  std::uint64_t page_fault = 0;  ///< where vector 14 enters, in the boot that `symbols` were taken from
 };
 
-/// Kernel builds seen before, by build id. What it gives is a guess until the guest's own tables were
-/// compared with it. Thread-safe. This one keeps them in memory; DiskKernelCache (guest/live) in files as
-/// well.
+/// Kernel builds seen before. What it gives is a guess until the guest's own tables were compared with it.
+/// Thread-safe. This one keeps them in memory; live::KernelStore in files as well.
 class KernelCache {
  public:
   virtual ~KernelCache() = default;
-  virtual std::shared_ptr<const KernelBuild> find(const std::string& build_id);
+
+  /// Those that may be the kernel whose page faults enter at `page_fault`: a kernel is moved by multiples of
+  /// kAlignment only. The last used first.
+  virtual std::vector<std::shared_ptr<const KernelBuild>> builds(std::uint64_t page_fault);
   virtual void add(std::shared_ptr<const KernelBuild> build);
+
   /// Types are kept apart: they are read only when a query asks for them.
-  std::shared_ptr<const Btf> find_types(const std::string& build_id);
+  std::shared_ptr<const Btf> types(const std::string& build_id);
   void add_types(const std::string& build_id, std::shared_ptr<const Btf> types);
 
+  /// True if this process has compared all tables of a kernel that stood at `place` with `what`; noting it
+  /// makes the next snapshot of the same boot cheap.
+  bool compared(const std::string& place);
+  void note_compared(const std::string& place);
+
+  /// CONFIG_PHYSICAL_ALIGN of x86 kernels is a multiple of it (arch/x86/Kconfig).
+  static constexpr std::uint64_t kAlignment = std::uint64_t{2} << 20;
+
  private:
-  static constexpr std::size_t kMaxBuilds = 32;
+  static constexpr std::size_t kMaxBuilds = 32, kMaxPlaces = 4096;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const KernelBuild>> builds_;
+  std::vector<std::shared_ptr<const KernelBuild>> builds_;
   std::map<std::string, std::shared_ptr<const Btf>> types_;
+  std::set<std::string> compared_;
 };
 
 }  // namespace ringside::guest::linux

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/live/elf_build_id.h"
 
+#include "guest/elf_notes.h"
+
 #include <elf.h>
 #include <fmt/format.h>
 
@@ -12,7 +14,6 @@ namespace ringside::guest::live {
 namespace {
 
 constexpr std::size_t kFileStart = 64u << 10;  // linkers place the notes right behind the program headers
-constexpr std::size_t kIdBound = 64;           // bytes; SHA-1 has 20
 
 template <class T>
 std::optional<T> load(ByteView bytes, std::size_t offset) {
@@ -20,25 +21,6 @@ std::optional<T> load(ByteView bytes, std::size_t offset) {
   T value;
   std::memcpy(&value, bytes.data() + offset, sizeof(T));
   return value;
-}
-
-std::size_t padded(std::size_t size) {
-  return (size + 3) & ~std::size_t{3};
-}
-
-std::optional<std::string> find_in_notes(ByteView notes) {
-  while (const auto note = load<Elf64_Nhdr>(notes, 0)) {
-    notes = notes.subspan(sizeof(Elf64_Nhdr));
-    if (note->n_namesz > notes.size() || padded(note->n_namesz) > notes.size()) break;
-    const ByteView name = notes.first(note->n_namesz);
-    notes = notes.subspan(padded(note->n_namesz));
-    if (note->n_descsz > notes.size()) break;
-    const ByteView id = notes.first(note->n_descsz);
-    if (note->n_type == NT_GNU_BUILD_ID && std::ranges::equal(name, as_bytes(std::string_view("GNU\0", 4))))
-      return id.empty() || id.size() > kIdBound ? std::nullopt : std::optional(to_hex(id));
-    notes = notes.subspan(std::min(padded(note->n_descsz), notes.size()));
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -54,7 +36,7 @@ std::optional<std::string> parse_build_id(ByteView elf) {
     if (!segment) return std::nullopt;
     if (segment->p_type != PT_NOTE || segment->p_offset > elf.size()) continue;
     const std::size_t size = std::min<std::size_t>(segment->p_filesz, elf.size() - segment->p_offset);
-    if (auto id = find_in_notes(elf.subspan(segment->p_offset, size))) return id;
+    if (auto id = gnu_build_id(elf.subspan(segment->p_offset, size))) return id;
   }
   return std::nullopt;
 }

@@ -2,6 +2,7 @@
 #include "guest/live/live_guest.h"
 
 #include "guest/live/backend_selection.h"
+#include "guest/live/kernel_store.h"
 #include "guest/live/msr_reader.h"
 #include "guest/live/qemu_process.h"
 #include "qmp/commands.h"
@@ -27,6 +28,18 @@ Result<void> check_target(qmp::Monitor& monitor) {
   return fail(Errc::unsupported, fmt::format("the guest is {}; ringside reads x86 guests", arch));
 }
 
+/// What encrypts guest memory: QEMU keeps an object of a type of its own for each kind (qapi/qom.json,
+/// ObjectType).
+std::string encryption_of(qmp::Monitor& monitor) {
+  const auto types = monitor.call(qmp::qom_list_types("/objects"));
+  if (!types) return {};
+  for (const auto& [type, name] :
+       {std::pair("child<sev-guest>", "SEV"), std::pair("child<sev-snp-guest>", "SEV-SNP"),
+        std::pair("child<tdx-guest>", "TDX")})
+    if (std::find(types->begin(), types->end(), type) != types->end()) return name;
+  return {};
+}
+
 Result<GuestInfo> identify(qmp::Monitor& monitor) {
   GuestInfo info;
   info.target = io::to_string(monitor.endpoint());
@@ -40,6 +53,7 @@ Result<GuestInfo> identify(qmp::Monitor& monitor) {
   info.accelerator = kvm.enabled ? "kvm" : "tcg";
   RINGSIDE_TRY(const qmp::RunStatus status, monitor.call(qmp::query_status()));
   info.status = status.status;
+  info.encryption = encryption_of(monitor);
   return info;
 }
 
@@ -95,7 +109,8 @@ class AttachedGuest final : public LiveGuest {
       : connectors_(connectors_on(loop, options.connect)),
         options_(std::move(options)),
         monitor_(std::move(connected)),
-        journal_((std::filesystem::path(options_.state_directory) / "frozen").string()) {}
+        journal_((std::filesystem::path(options_.state_directory) / "frozen").string()),
+        kernels_(std::make_shared<KernelStore>(options_.state_directory)) {}
 
   Result<void> prepare(const std::vector<FreezeJournal::Replayed>& replayed) {
     for (const FreezeJournal::Replayed& entry : replayed)
@@ -125,7 +140,9 @@ class AttachedGuest final : public LiveGuest {
     info.status = status.status;
     RINGSIDE_TRY(auto cpus, read_cpus(msrs));
     info.taken = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-    return std::make_unique<Snapshot>(std::move(info), std::move(cpus), *selected_.memory);
+    auto snapshot = std::make_unique<Snapshot>(std::move(info), std::move(cpus), *selected_.memory);
+    snapshot->keep(kernels_);
+    return snapshot;
   }
 
   Result<std::unique_ptr<FreezeWindow>> freeze() override {
@@ -176,6 +193,7 @@ class AttachedGuest final : public LiveGuest {
   QemuProcess process_;
   SelectedBackend selected_;
   std::unique_ptr<MsrReader> msr_reader_;
+  std::shared_ptr<linux::KernelCache> kernels_;
 };
 
 Result<void> AttachedGuest::refresh_map() {

@@ -15,6 +15,7 @@ namespace ringside::policies {
 Table gdt_table();
 Table guest_table();
 Table idt_table();
+Table kernel_table();
 Table memory_ranges_table();
 Table msrs_table();
 Table page_mappings_table();

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/kernel_impl.h"
+
+#include "guest/descriptor_tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ringside::guest::linux {
+
+namespace {
+
+/// What is kept with a snapshot: the kernel, or why there is none.
+struct FoundKernel {
+  std::unique_ptr<DiscoveredKernel> kernel;
+  Error why;
+};
+
+/// Who stands behind a vCPU's entry into the kernel: bytes noted so that a verdict falls when they change.
+constexpr std::size_t kBannerNoted = 64;
+
+}  // namespace
+
+Result<Kernel*> Kernel::of(Snapshot& snapshot) {
+  auto* kept = snapshot.kept<FoundKernel>();
+  if (kept == nullptr) {
+    auto found = std::make_shared<FoundKernel>();
+    KernelCache* cache = snapshot.kept<KernelCache>();
+    // Discovery looks through much that a verdict does not depend on; what it does depend on is noted below.
+    ReadSet* recorder = snapshot.record_into(nullptr);
+    auto discovery = discover(snapshot, cache);
+    snapshot.record_into(recorder);
+    if (discovery)
+      found->kernel = std::make_unique<DiscoveredKernel>(snapshot, std::move(*discovery), cache);
+    else
+      found->why = std::move(discovery).error();
+    kept = found.get();
+    snapshot.keep(std::move(found));
+  }
+  if (kept->kernel == nullptr) return fail(kept->why);
+  kept->kernel->note_proof();
+  return kept->kernel.get();
+}
+
+DiscoveredKernel::DiscoveredKernel(Snapshot& snapshot, Discovery found, KernelCache* cache)
+    : snapshot_(snapshot), found_(std::move(found)), cache_(cache), space_(snapshot, found_.identity.root) {
+  found_.identity.cpus = static_cast<unsigned>(snapshot.kept_cpus().size());
+}
+
+void DiscoveredKernel::note_proof() {
+  if (proof_of_ == snapshot_.recordings()) return;
+  proof_of_ = snapshot_.recordings();
+  const auto& cpus = snapshot_.cpus(RegisterGroups::control | RegisterGroups::tables);
+  std::array<std::byte, 16> gate;
+  for (const auto& cpu : cpus)
+    if ((cpu.cr0 & x86::cr0::kPg) != 0)
+      (void)space_.read(cpu.idt.base + std::uint64_t{14} * gate.size(), gate);
+  std::array<std::byte, kBannerNoted> banner;
+  if (const auto at = find_symbol("linux_banner")) (void)space_.read(*at, banner);
+}
+
+Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
+  if (const auto index = found_.symbols->find(name))
+    return Gva{found_.symbols->address(*index, found_.slide)};
+  return fail(Errc::not_found, "this kernel has no symbol " + std::string(name));
+}
+
+Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
+  const auto start = find_symbol("__start_BTF"), stop = find_symbol("__stop_BTF");
+  if (!start || !stop)
+    return fail(Errc::unavailable,
+                "this kernel holds no type information (it was built without "
+                "CONFIG_DEBUG_INFO_BTF)");
+  if (*stop <= *start || *stop - *start > Btf::kMaxBytes)
+    return fail(Errc::out_of_bounds, fmt::format("the kernel's type information would reach from {} to {}",
+                                                 to_string(*start), to_string(*stop)));
+  // One comparison a boot: the types of a snapshot taken a moment later are the same read-only bytes.
+  auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
+  const std::string place = fmt::format("{} types of {} at {:x} {:x}", snapshot_.info().key(),
+                                        found_.identity.build_id, start->value, found_.delta);
+  if (known != nullptr && cache_->compared(place)) return known;
+  Bytes raw(*stop - *start);
+  const Gpa gpa{start->value - found_.delta};
+  if (snapshot_.peek(gpa, raw) != raw.size())
+    return fail(Errc::unavailable, "the kernel's type information could not be read");
+  if (known == nullptr || known->raw() != raw) {
+    RINGSIDE_TRY(known, Btf::parse(std::move(raw), pointer_size()));
+  }
+  if (cache_ != nullptr && !found_.identity.build_id.empty()) {
+    cache_->add_types(found_.identity.build_id, known);
+    cache_->note_compared(place);
+  }
+  return known;
+}
+
+Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {
+  if (!btf_) btf_ = read_btf();
+  return *btf_;
+}
+
+Result<const Types*> DiscoveredKernel::types() {
+  RINGSIDE_TRY(const auto found, btf());
+  return found.get();
+}
+
+Result<std::vector<std::uint64_t>> DiscoveredKernel::per_cpu_offsets() {
+  RINGSIDE_TRY(const Gva table, symbol("__per_cpu_offset"));
+  // CPUs are possible up to nr_cpu_ids; offsets of those that are not stay at the address where the linker
+  // put the areas (arch/x86/kernel/setup_percpu.c, mm/percpu.c).
+  std::uint64_t count = kMaxCpus;
+  if (const auto ids = find_symbol("nr_cpu_ids")) {
+    RINGSIDE_TRY(const auto possible, read<std::uint32_t>(*ids));
+    if (possible == 0 || possible > kMaxCpus)
+      return fail(Errc::out_of_bounds, fmt::format("nr_cpu_ids is {}", possible));
+    count = possible;
+  } else {
+    count = std::max(1u, found_.identity.cpus);
+  }
+  std::vector<std::uint64_t> offsets(count);
+  for (std::uint64_t cpu = 0; cpu < count; ++cpu) {
+    RINGSIDE_TRY(const Gva offset, read_pointer(table + cpu * pointer_size()));
+    offsets[cpu] = offset.value;
+  }
+  return offsets;
+}
+
+void DiscoveredKernel::hold_tables() {
+  std::vector<Gpa> pages;
+  const auto add = [&](std::uint64_t first, std::uint64_t end) {
+    if (end <= first || end - first > Btf::kMaxBytes) return;
+    for (Gpa page = page_of(Gpa{first - found_.delta}); page.value < end - found_.delta;
+         page = page + kPageSize)
+      pages.push_back(page);
+  };
+  const std::uint64_t tables = found_.symbols->tables_start().value + found_.slide;
+  add(tables, tables + found_.symbols->tables_bytes().size());
+  const auto range = [&](std::string_view first, std::string_view end) {
+    const auto from = find_symbol(first), to = find_symbol(end);
+    if (from && to) add(from->value, to->value);
+  };
+  range("__start_BTF", "__stop_BTF");
+  range("__start_notes", "__stop_notes");
+  for (const auto name : {"linux_banner", "init_uts_ns"})
+    if (const auto at = find_symbol(name)) add(at->value, at->value + kPageSize);
+  snapshot_.prefetch(pages);
+}
+
+std::shared_ptr<void>& DiscoveredKernel::memo_slot(const void* key) {
+  if (memos_of_ != snapshot_.recordings()) {
+    memos_.clear();
+    memos_of_ = snapshot_.recordings();
+  }
+  return memos_[key];
+}
+
+}  // namespace ringside::guest::linux

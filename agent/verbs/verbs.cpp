@@ -12,6 +12,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_idt(app, context);
   add_translate(app, context);
   add_read(app, context);
+  add_syscalls(app, context);
   add_tables(app, context);
   add_query(app, context);
   add_shell(app, context);

@@ -23,6 +23,7 @@ void add_restore(CLI::App& app, Context& context);
 void add_scan(CLI::App& app, Context& context);
 void add_shell(CLI::App& app, Context& context);
 void add_snapshot(CLI::App& app, Context& context);
+void add_syscalls(CLI::App& app, Context& context);
 void add_tables(CLI::App& app, Context& context);
 void add_translate(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

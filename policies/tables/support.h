@@ -20,6 +20,9 @@ Table memory_ranges_table();
 Table msrs_table();
 Table page_mappings_table();
 Table registers_table();
+Table cpus_table();
+Table interrupt_stacks_table();
+Table syscalls_table();
 Table tss_table();
 Table vcpus_table();
 

@@ -10,6 +10,8 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_msrs(app, context);
   add_gdt(app, context);
   add_idt(app, context);
+  add_ps(app, context);
+  add_dmesg(app, context);
   add_translate(app, context);
   add_read(app, context);
   add_syscalls(app, context);

@@ -50,20 +50,26 @@ class Search {
         gate_.root.mode == x86::PagingMode::four_level || gate_.root.mode == x86::PagingMode::five_level ? 8
                                                                                                          : 4;
     const auto tables = find_kallsyms(window, window_start, signature - start, pointer_size, gate_.handlers);
-    const std::string where = fmt::format("kallsyms tokens at GPA {}", hex_address(signature));
+    const std::string where = "kallsyms at GPA " + hex_address(signature);
     if (!tables) {
-      steps_.push_back(where + ": " + tables.error().message);
+      note_passed_over(where, tables.error());
       return nullptr;
     }
     Bytes bytes(window.begin() + static_cast<std::ptrdiff_t>(tables->first),
                 window.begin() + static_cast<std::ptrdiff_t>(tables->end));
     auto symbols = SymbolTable::build(std::move(bytes), window_start + tables->first, *tables);
     if (!symbols) {
-      steps_.push_back(where + ": " + symbols.error().message);
+      note_passed_over(where, symbols.error());
       return nullptr;
     }
     steps_.push_back(where + fmt::format(": {} symbols", tables->count));
     return std::move(*symbols);
+  }
+
+  /// Two or three places in every kernel look like a token table: lists of digits. One line for all of them.
+  void note_passed_over(const std::string& where, const Error& why) {
+    if (places_ == 1) steps_.push_back("passed over:");
+    steps_.back() += " " + where + " (" + why.message + ")";
   }
 
   Snapshot& snapshot_;

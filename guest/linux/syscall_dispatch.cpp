@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/syscall_dispatch.h"
 
-#include "guest/linux/code_references.h"
-#include "guest/linux/symbol_extent.h"
+#include "guest/linux/function_code.h"
 
 #include <algorithm>
 #include <array>
@@ -97,12 +96,6 @@ Result<SyscallDispatch> read_syscall_dispatch(Kernel& kernel, SyscallAbi abi) {
   for (const auto entry : names.entries)
     if (!entry.empty() && dispatch.by_table != true) look_through(kernel, names, entry, dispatch);
   return dispatch;
-}
-
-Result<Bytes> read_function(Kernel& kernel, Gva start, std::size_t most) {
-  Bytes code(bytes_to_next_symbol(kernel, start, most));
-  RINGSIDE_CHECK(kernel.space().read(start, code));
-  return code;
 }
 
 }  // namespace ringside::guest::linux

@@ -40,7 +40,4 @@ bool has_syscalls(Kernel& kernel, SyscallAbi abi);
 /// `not_found` if the kernel does not know this `abi`.
 Result<SyscallDispatch> read_syscall_dispatch(Kernel& kernel, SyscallAbi abi);
 
-/// The code of the function at `start`: up to the next symbol, at most `most` bytes.
-Result<Bytes> read_function(Kernel& kernel, Gva start, std::size_t most);
-
 }  // namespace ringside::guest::linux

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/syscalls.h"
 
+#include "guest/linux/function_code.h"
 #include "guest/linux/symbol_extent.h"
 #include "guest/x86/switch_code.h"
 

@@ -17,9 +17,14 @@ Table guest_table();
 Table idt_table();
 Table kernel_table();
 Table memory_ranges_table();
+Table module_parameters_table();
+Table module_regions_table();
+Table module_sections_table();
+Table modules_table();
 Table msrs_table();
 Table page_mappings_table();
 Table registers_table();
+Table symbols_table();
 Table tss_table();
 Table vcpus_table();
 

@@ -24,9 +24,13 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      cpus_table(),
+      dmesg_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
+      interfaces_table(),
+      interrupt_stacks_table(),
       kernel_table(),
       memory_ranges_table(),
       module_parameters_table(),
@@ -35,8 +39,13 @@ const std::vector<Table>& tables() {
       modules_table(),
       msrs_table(),
       page_mappings_table(),
+      processes_table(),
       registers_table(),
       symbols_table(),
+      sockets_table(),
+      syscalls_table(),
+      sysctl_table(),
+      threads_table(),
       tss_table(),
       vcpus_table(),
   };

@@ -24,24 +24,22 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      dmesg_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
+      interfaces_table(),
       kernel_table(),
       memory_ranges_table(),
       msrs_table(),
       page_mappings_table(),
-      registers_table(),
-      tss_table(),
-      vcpus_table(),
-      gdt_table(),           guest_table(),     idt_table(), memory_ranges_table(), msrs_table(),
-      page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
       processes_table(),
-      threads_table(),
-      dmesg_table(),
-      interfaces_table(),
+      registers_table(),
       sockets_table(),
       sysctl_table(),
+      threads_table(),
+      tss_table(),
+      vcpus_table(),
   };
   // clang-format on
   return all;

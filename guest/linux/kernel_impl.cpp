@@ -64,6 +64,7 @@ void DiscoveredKernel::note_proof() {
 Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
   if (const auto index = found_.symbols->find(name))
     return Gva{found_.symbols->address(*index, found_.slide)};
+  if (const auto variable = variables().find(*this, name)) return *variable;
   return fail(Errc::not_found, "this kernel has no symbol " + std::string(name));
 }
 

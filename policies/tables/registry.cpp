@@ -24,11 +24,13 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      cpus_table(),
       dmesg_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
       interfaces_table(),
+      interrupt_stacks_table(),
       kernel_table(),
       memory_ranges_table(),
       msrs_table(),
@@ -36,6 +38,7 @@ const std::vector<Table>& tables() {
       processes_table(),
       registers_table(),
       sockets_table(),
+      syscalls_table(),
       sysctl_table(),
       threads_table(),
       tss_table(),

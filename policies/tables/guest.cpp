@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/tables/support.h"
+#include "policies/tables/timestamp.h"
 
 #include <algorithm>
-#include <ctime>
 
 namespace ringside::policies {
 
 namespace {
-
-/// RFC 3339, UTC, milliseconds.
-std::string timestamp(std::chrono::sys_time<std::chrono::microseconds> when) {
-  const auto since = std::chrono::floor<std::chrono::milliseconds>(when).time_since_epoch().count();
-  const std::time_t seconds = static_cast<std::time_t>(since / 1000);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::string millis = std::to_string(since % 1000);
-  return std::string(text, length) + "." + std::string(3 - std::min<std::size_t>(3, millis.size()), '0') +
-         millis + "Z";
-}
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest&, RowSink& sink) {
   const auto& info = snapshot.info();
@@ -28,8 +15,9 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest&, RowSink& sink)
   const auto paging = running == cpus.end() ? guest::x86::PagingMode::none : running->paging_mode();
   sink.row({cell(info.name), info.uuid.empty() ? null_cell() : cell(info.uuid), cell(info.target),
             cell(info.status), cell(info.qemu_version), cell(info.accelerator), cell(info.backend),
-            cell(timestamp(info.taken)), cell(guest::x86::to_string(paging)),
-            cell(std::uint64_t{cpus.size()}), cell(snapshot.map().ram_size())});
+            cell(timestamp(std::chrono::floor<std::chrono::milliseconds>(info.taken))),
+            cell(guest::x86::to_string(paging)), cell(std::uint64_t{cpus.size()}),
+            cell(snapshot.map().ram_size())});
   return {};
 }
 

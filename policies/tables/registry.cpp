@@ -24,14 +24,28 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      cpus_table(),
+      dmesg_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
+      interfaces_table(),
+      interrupt_stacks_table(),
       kernel_table(),
       memory_ranges_table(),
+      module_parameters_table(),
+      module_regions_table(),
+      module_sections_table(),
+      modules_table(),
       msrs_table(),
       page_mappings_table(),
+      processes_table(),
       registers_table(),
+      sockets_table(),
+      symbols_table(),
+      syscalls_table(),
+      sysctl_table(),
+      threads_table(),
       tss_table(),
       vcpus_table(),
   };

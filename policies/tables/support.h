@@ -12,14 +12,28 @@
 // What the tables share. Each table is one file with one function that registry.cpp calls.
 namespace ringside::policies {
 
+Table dmesg_table();
 Table gdt_table();
 Table guest_table();
 Table idt_table();
+Table interfaces_table();
 Table kernel_table();
 Table memory_ranges_table();
+Table module_parameters_table();
+Table module_regions_table();
+Table module_sections_table();
+Table modules_table();
 Table msrs_table();
 Table page_mappings_table();
+Table processes_table();
 Table registers_table();
+Table symbols_table();
+Table cpus_table();
+Table interrupt_stacks_table();
+Table syscalls_table();
+Table sockets_table();
+Table sysctl_table();
+Table threads_table();
 Table tss_table();
 Table vcpus_table();
 

@@ -24,20 +24,22 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      file_pages_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
       kernel_table(),
       memory_ranges_table(),
+      mounts_table(),
       msrs_table(),
       page_mappings_table(),
+      process_files_table(),
+      process_maps_table(),
+      processes_table(),
       registers_table(),
+      threads_table(),
       tss_table(),
       vcpus_table(),
-      gdt_table(),           guest_table(),     idt_table(), memory_ranges_table(), msrs_table(),
-      page_mappings_table(), registers_table(), tss_table(), vcpus_table(),
-      processes_table(),
-      threads_table(),
   };
   // clang-format on
   return all;

@@ -12,13 +12,17 @@
 // What the tables share. Each table is one file with one function that registry.cpp calls.
 namespace ringside::policies {
 
+Table file_pages_table();
 Table gdt_table();
 Table guest_table();
 Table idt_table();
 Table kernel_table();
 Table memory_ranges_table();
+Table mounts_table();
 Table msrs_table();
 Table page_mappings_table();
+Table process_files_table();
+Table process_maps_table();
 Table processes_table();
 Table registers_table();
 Table threads_table();

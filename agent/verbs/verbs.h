@@ -11,9 +11,11 @@ struct Context;
 
 /// Each adds one verb to the command line; when it is parsed, Context::action is its work.
 void add_baseline(CLI::App& app, Context& context);
+void add_dmesg(CLI::App& app, Context& context);
 void add_gdt(CLI::App& app, Context& context);
 void add_idt(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
+void add_modules(CLI::App& app, Context& context);
 void add_msrs(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);
@@ -22,7 +24,10 @@ void add_read(CLI::App& app, Context& context);
 void add_registers(CLI::App& app, Context& context);
 void add_restore(CLI::App& app, Context& context);
 void add_scan(CLI::App& app, Context& context);
+void add_shell(CLI::App& app, Context& context);
 void add_snapshot(CLI::App& app, Context& context);
+void add_symbols(CLI::App& app, Context& context);
+void add_syscalls(CLI::App& app, Context& context);
 void add_tables(CLI::App& app, Context& context);
 void add_translate(CLI::App& app, Context& context);
 void add_version(CLI::App& app, Context& context);

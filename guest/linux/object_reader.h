@@ -45,6 +45,7 @@ class ObjectReader {
   std::optional<std::uint32_t> u32(Member member) const;      ///< its low 32 bits
   std::optional<Gva> pointer(Member member) const;
   std::optional<std::string> text(Member member) const;  ///< a char array up to its first NUL
+  std::optional<ByteView> bytes(Member member) const;    ///< until the next read()
 
  private:
   struct Run {
@@ -52,7 +53,6 @@ class ObjectReader {
     std::size_t place = 0;  ///< in buffer_
   };
   void plan();
-  std::optional<ByteView> bytes(Member member) const;
 
   Kernel* kernel_;
   std::string type_;

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/sysctl.h"
+
+#include "guest/linux/net_namespaces.h"
+#include "guest/linux/sysctl_tree.h"
+#include "guest/linux/sysctl_value.h"
+
+#include <algorithm>
+
+namespace ringside::guest::linux {
+
+namespace {
+
+// More than any handler writes at once.
+constexpr std::uint32_t kMaxValueBytes = 8192;
+constexpr std::uint32_t kPermissions = 07777;
+
+class Reader {
+ public:
+  Reader(Kernel& kernel, Listing<Sysctl>& listing) : kernel_(kernel), listing_(listing), handlers_(kernel) {}
+
+  void add(SysctlEntry entry, std::optional<std::uint32_t> netns) {
+    Sysctl value;
+    value.name = std::move(entry.name);
+    value.mode = entry.mode & kPermissions;
+    value.handler = entry.handler;
+    value.handler_name = name_of(entry.handler);
+    value.data = entry.data;
+    value.length = entry.length;
+    value.netns = netns;
+    value.gva = entry.gva;
+    if (const auto format = handlers_.format(entry.handler)) {
+      auto read = read_value(*format, entry);
+      if (read)
+        value.value = std::move(*read);
+      else
+        listing_.problem(read.error().within("sysctl " + value.name));
+    }
+    listing_.entries.push_back(std::move(value));
+  }
+
+ private:
+  Result<std::optional<std::string>> read_value(SysctlFormat format, const SysctlEntry& entry) {
+    // Without data or length the handlers write nothing (kernel/sysctl.c).
+    if (entry.data.value == 0 || entry.length == 0) return std::optional<std::string>("");
+    if (format == SysctlFormat::text) {
+      RINGSIDE_TRY(auto text, kernel_.read_string(entry.data, std::min(entry.length, kMaxValueBytes)));
+      return std::optional(std::move(text));
+    }
+    // The length of a bitmap is given in bits, and `data` points to a pointer to it.
+    const std::uint32_t bytes = format == SysctlFormat::bitmap ? (entry.length + 7) / 8 : entry.length;
+    if (bytes > kMaxValueBytes)
+      return fail(Errc::out_of_bounds, "its value claims " + std::to_string(bytes) + " bytes");
+    Bytes raw(format == SysctlFormat::boolean ? 1 : bytes);
+    Gva from = entry.data;
+    if (format == SysctlFormat::bitmap) {
+      RINGSIDE_TRY(from, kernel_.read_pointer(entry.data));
+      if (from.value == 0) return std::optional<std::string>("");
+    }
+    RINGSIDE_CHECK(kernel_.space().read(from, raw));
+    if (format == SysctlFormat::bitmap) return std::optional(format_bitmap(raw));
+    return format_sysctl(format, raw, kernel_.pointer_size(), handlers_.hz());
+  }
+
+  std::string name_of(Gva function) {
+    const auto index = kernel_.symbols().at_or_before(function.value, kernel_.slide());
+    if (!index || kernel_.symbols().address(*index, kernel_.slide()) != function.value) return {};
+    std::string name;
+    kernel_.symbols().name(*index, name);
+    return name;
+  }
+
+  Kernel& kernel_;
+  Listing<Sysctl>& listing_;
+  SysctlHandlers handlers_;
+};
+
+/// Sets of the first namespaces of other kinds; which there are depends on the release.
+struct FirstNamespace {
+  std::string_view symbol, type, set;
+};
+constexpr FirstNamespace kFirstNamespaces[] = {{"init_user_ns", "user_namespace", "set"},
+                                               {"init_ipc_ns", "ipc_namespace", "ipc_set"},
+                                               {"init_ipc_ns", "ipc_namespace", "mq_set"},
+                                               {"init_pid_ns", "pid_namespace", "set"}};
+
+}  // namespace
+
+Result<Listing<Sysctl>> sysctls(Kernel& kernel, std::optional<std::string_view> name) {
+  SysctlTree tree(kernel);
+  RINGSIDE_CHECK(tree.usable());
+  RINGSIDE_TRY(const Gva root, kernel.symbol("sysctl_table_root"));
+  RINGSIDE_TRY(const Field global, kernel.field("ctl_table_root", "default_set"));
+  Listing<Sysctl> listing;
+  Reader reader(kernel, listing);
+  std::optional<std::uint32_t> netns;
+  SysctlTree::Sink sink;
+  sink.enter = [&](std::string_view prefix) { return !name || name->starts_with(prefix); };
+  sink.entry = [&](SysctlEntry entry) {
+    if (!name || entry.name == *name) reader.add(std::move(entry), netns);
+  };
+  sink.problem = [&](Error error) { listing.problem(std::move(error)); };
+
+  tree.walk(root + global.offset, sink);
+  for (const auto& [symbol, type, set] : kFirstNamespaces) {
+    const auto first = kernel.find_symbol(symbol);
+    const auto field = kernel.field(type, set);
+    if (first && field) tree.walk(*first + field->offset, sink);
+  }
+  const auto own = kernel.field("net", "sysctls");
+  const auto namespaces = net_namespaces(kernel);
+  if (!own || !namespaces) {
+    listing.problem((own ? namespaces.error() : own.error()).within("sysctl values of network namespaces"));
+    return listing;
+  }
+  for (const auto& error : namespaces->problems) listing.problem(error);
+  for (const auto& space : namespaces->entries) {
+    netns = space.number;
+    tree.walk(space.gva + own->offset, sink);
+  }
+  return listing;
+}
+
+}  // namespace ringside::guest::linux

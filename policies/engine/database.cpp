@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/database.h"
 
+#include "policies/engine/kernel_functions.h"
 #include "policies/engine/sql_functions.h"
 #include "policies/engine/virtual_table.h"
 
@@ -108,7 +109,8 @@ Result<void> DatabaseImpl::open() {
   // "text" is a column, never a string: a misspelt column must not become a constant.
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
-  if (!register_functions(opened)) return fail(sqlite_error(Errc::io));
+  if (!register_functions(opened) || !register_kernel_functions(opened, context_))
+    return fail(sqlite_error(Errc::io));
   RINGSIDE_CHECK(register_tables(opened, context_));
   RINGSIDE_CHECK(run("ATTACH ':memory:' AS baseline"));
   for (const auto& table : tables()) {

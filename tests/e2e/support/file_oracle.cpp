@@ -43,6 +43,14 @@ std::string number(const std::string& hex) {
   return std::to_string(std::strtoull(hex.c_str(), nullptr, 16));
 }
 
+/// The rest of a line from word number `index` on, counted from 0.
+std::string from_word(const std::string& line, unsigned index) {
+  std::size_t at = line.find_first_not_of(' ');
+  for (; index > 0 && at != std::string::npos; --index)
+    at = line.find_first_not_of(' ', std::min(line.find(' ', at), line.size()));
+  return at == std::string::npos ? "" : line.substr(at);
+}
+
 }  // namespace
 
 Question open_files_question(const Oracle& oracle) {
@@ -73,7 +81,7 @@ Question maps_question(const Oracle& oracle) {
       if (words.size() < 5 || line.ends_with("[vsyscall]")) continue;
       const auto dash = words[0].find('-');
       const auto colon = words[3].find(':');
-      const auto path = words.size() > 5 ? line.substr(line.find(words[5], 73)) : "";
+      const std::string path = words.size() > 5 ? from_word(line, 5) : "";
       question.answer.push_back(join(
           {std::to_string(pid), number(words[0].substr(0, dash)), number(words[0].substr(dash + 1)), words[1],
            number(words[2]), number(words[3].substr(0, colon)) + ":" + number(words[3].substr(colon + 1)),

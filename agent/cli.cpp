@@ -16,8 +16,6 @@
 
 namespace ringside::agent {
 
-namespace {
-
 void report(const Failure& failure, const Context& context) {
   if (context.options.json) {
     Json error = json_error(failure.error);
@@ -29,6 +27,8 @@ void report(const Failure& failure, const Context& context) {
   context.err << "ringside: " << style.red("error:") << ' ' << failure.error.message << '\n';
   if (!failure.error.hint.empty()) context.err << style.bold("hint:") << ' ' << failure.error.hint << '\n';
 }
+
+namespace {
 
 /// True if standard output is a pipe that nobody reads any more (`ringside idt VM | head`).
 bool reader_has_gone() {

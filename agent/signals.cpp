@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -16,7 +17,9 @@ namespace ringside::agent::signals {
 namespace {
 
 std::atomic<int> the_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free, "set in a signal handler");
+std::atomic<bool> the_interrupt{false}, in_scope{false};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
+              "set in a signal handler");
 
 /// Counts wake-ups. Made before any handler is installed; lives as long as the process.
 int event_descriptor() {
@@ -26,7 +29,10 @@ int event_descriptor() {
 
 extern "C" void on_signal(int number) {
   const int saved = errno;
-  the_signal.store(number);
+  if (number == SIGINT && in_scope.load())
+    the_interrupt.store(true);
+  else
+    the_signal.store(number);
   const std::uint64_t one = 1;
   // write() is async-signal-safe; event_descriptor() was initialised by install().
   [[maybe_unused]] const auto written = ::write(event_descriptor(), &one, sizeof one);
@@ -53,6 +59,42 @@ int received() {
 void wake() {
   const std::uint64_t one = 1;
   [[maybe_unused]] const auto written = ::write(event_descriptor(), &one, sizeof one);
+}
+
+InterruptScope::InterruptScope() {
+  event_descriptor();
+  the_interrupt.store(false);
+  in_scope.store(true);
+}
+
+InterruptScope::~InterruptScope() {
+  in_scope.store(false);
+}
+
+const std::atomic<bool>& interrupted() {
+  return the_interrupt;
+}
+
+void clear_interrupt() {
+  the_interrupt.store(false);
+}
+
+bool wait_readable(int descriptor) {
+  for (;;) {
+    if (received() != 0 || the_interrupt.load()) return false;
+    std::array<pollfd, 2> waiting{pollfd{.fd = event_descriptor(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = descriptor, .events = POLLIN, .revents = 0}};
+    if (::poll(waiting.data(), waiting.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      return true;  // let the read say what is wrong
+    }
+    if (waiting[0].revents != 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto drained = ::read(event_descriptor(), &count, sizeof count);
+    } else if (waiting[1].revents != 0) {
+      return true;
+    }
+  }
 }
 
 bool wait_until(std::chrono::steady_clock::time_point deadline) {

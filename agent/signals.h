@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 
 /// SIGINT, SIGTERM and SIGHUP ask the program to stop; it unwinds, so that freeze windows give guests back.
@@ -14,5 +15,20 @@ int received();
 bool wait_until(std::chrono::steady_clock::time_point deadline);
 /// Ends a wait_until() from any thread.
 void wake();
+
+/// While one lives, SIGINT asks to stop what is being done, and not the program. There can be one at a time.
+class InterruptScope {
+ public:
+  InterruptScope();
+  ~InterruptScope();
+  InterruptScope(const InterruptScope&) = delete;
+  InterruptScope& operator=(const InterruptScope&) = delete;
+};
+/// Whether SIGINT came during an InterruptScope, since clear_interrupt().
+const std::atomic<bool>& interrupted();
+void clear_interrupt();
+
+/// Waits until `descriptor` can be read or its other end is closed. False: a signal came first.
+bool wait_readable(int descriptor);
 
 }  // namespace ringside::agent::signals

@@ -27,6 +27,7 @@ class StateDirectory {
   /// Where LiveGuest::attach keeps its FreezeJournal.
   std::string freeze_journal() const { return path_ + "/frozen"; }
   std::string audit_log() const { return path_ + "/audit.log"; }
+  std::string shell_history() const { return path_ + "/shell_history"; }
 
  private:
   explicit StateDirectory(std::string path) : path_(std::move(path)) {}

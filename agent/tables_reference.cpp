@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/tables_reference.h"
 
+#include "agent/output/text_table.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -61,6 +63,13 @@ std::string tables_markdown() {
       "nothing by itself.\n";
   for (const auto& table : policies::tables()) out += render(table);
   return out;
+}
+
+std::string table_description(const policies::Table& table, const Style& style) {
+  TextTable columns({{"COLUMN"}, {"TYPE"}, {"MEANING"}});
+  for (const auto& column : table.columns)
+    columns.add({std::string(column.name), std::string(to_string(column.type)), std::string(column.doc)});
+  return fmt::format("{}: {}\n\n", style.bold(table.name), table.doc) + columns.render(style, 2);
 }
 
 }  // namespace ringside::agent

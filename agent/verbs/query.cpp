@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/options.h"
+#include "agent/output/answer.h"
 #include "agent/output/cells.h"
 #include "agent/output/format.h"
+#include "agent/statement_needs.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -20,22 +19,6 @@ struct Arguments {
   std::chrono::milliseconds time = policies::QueryLimits{}.time;
 };
 
-/// The statement with a caret under the place that is wrong, as the hint of a usage error.
-Failure bad_sql(const std::string& sql, const policies::Database::SqlError& error) {
-  std::string hint = "ringside tables NAME shows the columns of a table";
-  if (error.offset >= 0 && static_cast<std::size_t>(error.offset) <= sql.size() &&
-      sql.find('\n') == std::string::npos)
-    hint = fmt::format("{}\n      {}^", sql, std::string(static_cast<std::size_t>(error.offset), ' '));
-  return Failure({Errc::invalid_argument, "bad SQL: " + error.message, std::move(hint)}, Exit::usage);
-}
-
-/// MSRs cost a stop of the guest where they are not calibrated: they are read only for the tables that hold
-/// them.
-guest::live::MsrSource needed_msrs(const policies::StatementInfo& info, guest::live::MsrSource wanted) {
-  const bool needed = std::find(info.tables.begin(), info.tables.end(), "msrs") != info.tables.end();
-  return needed ? wanted : guest::live::MsrSource::none;
-}
-
 Outcome query(Context& context, const Arguments& arguments) {
   RINGSIDE_TRY(auto database, policies::Database::create());
   const auto info = database->describe(arguments.sql);
@@ -47,14 +30,7 @@ Outcome query(Context& context, const Arguments& arguments) {
   limits.time = arguments.time;
   RINGSIDE_TRY(const auto result, database->query(arguments.sql, limits));
   if (context.options.json) {
-    Json columns = Json::array(), rows = Json::array();
-    for (const auto& column : result.columns)
-      columns.push_back({{"name", column.name}, {"type", to_string(column.type)}});
-    for (const auto& row : result.rows) rows.push_back(json_row(result.columns, row));
-    write_document(context.out, {{"guest", guest_json(snapshot->info())},
-                                 {"columns", std::move(columns)},
-                                 {"rows", std::move(rows)},
-                                 {"incomplete", result.incomplete}});
+    write_document(context.out, answer_json(snapshot->info(), result));
   } else {
     context.out << text_table(result.columns, result.rows).render(context.style());
     if (!context.options.quiet && context.out_is_terminal)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/address_space_choice.h"
 #include "agent/output/format.h"
+#include "agent/symbol_argument.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
+#include "guest/linux/symbol_extent.h"
 
 #include <fmt/format.h>
 
@@ -16,26 +18,47 @@ namespace {
 constexpr std::uint64_t kMaxRead = std::uint64_t{256} << 20;
 
 struct Arguments {
-  std::uint64_t address = 0;
-  std::string length;
+  std::string address, length;  // with --symbol the only one that is given is the length
+  std::string symbol;
   bool physical = false, raw = false;
   std::string output;
   AddressSpaceChoice space;
 };
 
+/// A variable or function of unknown size: up to the next symbol, but no more than can be looked at.
+constexpr std::uint64_t kMaxObject = 4096;
+
 Outcome read(Context& context, const Arguments& arguments) {
-  RINGSIDE_TRY(const std::uint64_t length, parse_size(arguments.length));
+  if (!arguments.symbol.empty() && !arguments.length.empty())
+    return fail(Failure({Errc::invalid_argument, "ADDR and --symbol exclude each other"}, Exit::usage));
+  std::uint64_t address = 0, length = 1;
+  const std::string& size = arguments.symbol.empty() ? arguments.length : arguments.address;
+  if (arguments.symbol.empty()) {
+    RINGSIDE_TRY(address, parse_address(arguments.address));
+  }
+  if (!size.empty() || arguments.symbol.empty()) {
+    RINGSIDE_TRY(length, parse_size(size));
+  }
   if (length == 0 || length > kMaxRead)
     return fail(Failure({Errc::invalid_argument, fmt::format("cannot read {}", human_size(length)),
                          "LEN is 1 byte to 256M; snapshot save --full takes all of the RAM"}));
   RINGSIDE_TRY(auto session, Session::open(context.options));
   RINGSIDE_TRY(guest::Snapshot * snapshot, session->snapshot(guest::live::MsrSource::none));
+  if (!arguments.symbol.empty()) {
+    RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(*snapshot));
+    RINGSIDE_TRY(const auto at, symbol_address(*kernel, arguments.symbol));
+    address = at.value;
+    if (size.empty()) length = guest::linux::bytes_to_next_symbol(*kernel, at, kMaxObject);
+  }
   Bytes bytes(length);
-  if (arguments.physical) {
-    RINGSIDE_CHECK(snapshot->read({arguments.address}, bytes));
+  if (!arguments.symbol.empty()) {
+    RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(*snapshot));
+    RINGSIDE_CHECK(kernel->space().read({address}, bytes));
+  } else if (arguments.physical) {
+    RINGSIDE_CHECK(snapshot->read({address}, bytes));
   } else {
     RINGSIDE_TRY(auto space, arguments.space.open(*snapshot));
-    RINGSIDE_CHECK(space.read(guest::Gva{arguments.address}, bytes));
+    RINGSIDE_CHECK(space.read(guest::Gva{address}, bytes));
   }
   if (!arguments.output.empty()) {
     if (auto written = write_file(arguments.output, bytes); !written)
@@ -45,14 +68,14 @@ Outcome read(Context& context, const Arguments& arguments) {
   if (context.options.json)
     write_document(context.out, {{"guest", guest_json(snapshot->info())},
                                  {"space", arguments.physical ? "physical" : "virtual"},
-                                 {"address", json_address(arguments.address)},
+                                 {"address", json_address(address)},
                                  {"length", length},
                                  {"bytes", to_hex(bytes)}});
   else if (arguments.raw)
     context.out.write(reinterpret_cast<const char*>(bytes.data()),
                       static_cast<std::streamsize>(bytes.size()));
   else
-    context.out << hexdump(arguments.address, bytes);
+    context.out << hexdump(address, bytes);
   return Exit::clean;
 }
 
@@ -62,11 +85,16 @@ void add_read(CLI::App& app, Context& context) {
   auto* verb = app.add_subcommand("read", "Read guest memory");
   const auto arguments = std::make_shared<Arguments>();
   add_target(*verb, context);
-  add_number(*verb, "ADDR", arguments->address, "Guest-virtual address, or guest-physical with --physical")
-      ->required()
+  verb->add_option("ADDR", arguments->address,
+                   "Guest-virtual address, or guest-physical with --physical; left out with --symbol")
       ->type_name("");
-  verb->add_option("LEN", arguments->length, "Bytes: 64, 0x40, 4K, 2M")->required()->type_name("");
-  verb->add_flag("--physical", arguments->physical, "ADDR is guest-physical");
+  verb->add_option("LEN", arguments->length,
+                   "Bytes: 64, 0x40, 4K, 2M; with --symbol it may be left out: up to the next symbol")
+      ->type_name("");
+  auto* physical = verb->add_flag("--physical", arguments->physical, "ADDR is guest-physical");
+  verb->add_option("--symbol", arguments->symbol, "At this symbol of the guest's kernel, or NAME+0x10")
+      ->type_name("NAME")
+      ->excludes(physical);
   arguments->space.add_to(*verb);
   auto* raw = verb->add_flag("--raw", arguments->raw, "The bytes themselves on stdout");
   verb->add_option("-o,--output", arguments->output, "The bytes into a file")
@@ -74,6 +102,7 @@ void add_read(CLI::App& app, Context& context) {
       ->excludes(raw);
   add_example(*verb,
               "  ringside read /run/vm.qmp 0xffffffff81000000 64\n"
+              "  ringside read /run/vm.qmp --symbol linux_banner\n"
               "  ringside read /run/vm.qmp 0xf0000 64K --physical --output bios.bin");
   verb->callback([&context, arguments] {
     context.action = [&context, arguments] { return read(context, *arguments); };

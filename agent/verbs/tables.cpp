@@ -35,15 +35,6 @@ Json to_json(const policies::Table& table) {
           {"example", table.example}};
 }
 
-void show_one(Context& context, const policies::Table& table) {
-  const Style style = context.style();
-  TextTable columns({{"COLUMN"}, {"TYPE"}, {"MEANING"}});
-  for (const auto& column : table.columns)
-    columns.add({std::string(column.name), std::string(to_string(column.type)), std::string(column.doc)});
-  context.out << fmt::format("{}: {}\n\n", style.bold(table.name), table.doc) << columns.render(style, 2)
-              << fmt::format("\nExample:\n  ringside query TARGET \"{}\"\n", table.example);
-}
-
 Outcome tables(Context& context, const Arguments& arguments) {
   if (arguments.markdown) {
     context.out << tables_markdown();
@@ -57,7 +48,8 @@ Outcome tables(Context& context, const Arguments& arguments) {
     if (context.options.json)
       write_document(context.out, to_json(*table));
     else
-      show_one(context, *table);
+      context.out << table_description(*table, context.style())
+                  << fmt::format("\nExample:\n  ringside query TARGET \"{}\"\n", table->example);
     return Exit::clean;
   }
   if (context.options.json) {

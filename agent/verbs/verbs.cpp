@@ -11,11 +11,15 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_gdt(app, context);
   add_idt(app, context);
   add_ps(app, context);
+  add_modules(app, context);
   add_dmesg(app, context);
   add_translate(app, context);
   add_read(app, context);
+  add_symbols(app, context);
+  add_syscalls(app, context);
   add_tables(app, context);
   add_query(app, context);
+  add_shell(app, context);
   add_snapshot(app, context);
   add_baseline(app, context);
   add_scan(app, context);

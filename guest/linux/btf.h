@@ -86,6 +86,8 @@ class Btf final : public Types {
   /// What could not be parsed; empty: all of it was.
   const std::vector<Error>& problems() const { return problems_; }
   const Bytes& raw() const { return raw_; }
+  /// Where the strings of a split BTF over this one begin.
+  std::uint32_t strings_size() const { return first_string_ + static_cast<std::uint32_t>(strings_size_); }
 
  private:
   /// A type as its bytes say, checked only to lie inside the section. `tail`: what follows struct btf_type.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/database.h"
 
+#include "policies/engine/kernel_functions.h"
 #include "policies/engine/sql_functions.h"
 #include "policies/engine/virtual_table.h"
 
@@ -43,6 +44,7 @@ class DatabaseImpl final : public Database {
   Result<void> bind_baseline(const Baseline* baseline) override;
   Result<QueryResult> query(std::string_view sql, const QueryLimits& limits) override;
   tl::expected<StatementInfo, SqlError> describe(std::string_view sql) override;
+  std::vector<std::string> functions() override;
 
  private:
   static int authorize(void* self, int action, const char* first, const char* second, const char*,
@@ -107,7 +109,8 @@ Result<void> DatabaseImpl::open() {
   // "text" is a column, never a string: a misspelt column must not become a constant.
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
-  if (!register_functions(opened)) return fail(sqlite_error(Errc::io));
+  if (!register_functions(opened) || !register_kernel_functions(opened, context_))
+    return fail(sqlite_error(Errc::io));
   RINGSIDE_CHECK(register_tables(opened, context_));
   RINGSIDE_CHECK(run("ATTACH ':memory:' AS baseline"));
   for (const auto& table : tables()) {
@@ -270,11 +273,26 @@ tl::expected<StatementInfo, Database::SqlError> DatabaseImpl::describe(std::stri
   return (*statement)->info;
 }
 
+std::vector<std::string> DatabaseImpl::functions() {
+  const Disarmed disarmed(armed_, context_);
+  sqlite3_stmt* raw = nullptr;
+  sqlite3_prepare_v2(db_.get(), "SELECT DISTINCT name FROM pragma_function_list ORDER BY name", -1, &raw,
+                     nullptr);
+  const StatementHandle list(raw);
+  std::vector<std::string> names;
+  while (raw != nullptr && sqlite3_step(raw) == SQLITE_ROW)
+    if (const auto* name = reinterpret_cast<const char*>(sqlite3_column_text(raw, 0)); name != nullptr)
+      names.emplace_back(name);
+  return names;
+}
+
 Result<void> DatabaseImpl::step_all(sqlite3_stmt* statement, const QueryLimits& limits, QueryResult& result) {
   const int width = sqlite3_column_count(statement);
   for (;;) {
     const int code = sqlite3_step(statement);
     if (code == SQLITE_DONE) return {};
+    if (code == SQLITE_INTERRUPT && context_.cancelled())
+      return fail(Errc::cancelled, "the query was given up");
     if (code == SQLITE_INTERRUPT)
       return fail(Errc::deadline,
                   "the query took longer than " + std::to_string(limits.time.count()) + " ms");
@@ -321,7 +339,9 @@ Result<QueryResult> DatabaseImpl::query(std::string_view sql, const QueryLimits&
   context_.incomplete.clear();
   context_.failure.reset();
   context_.deadline = std::chrono::steady_clock::now() + limits.time;
+  context_.cancel = limits.cancel;
   auto stepped = step_all(statement.handle.get(), limits, result);
+  context_.cancel = nullptr;
   sqlite3_reset(statement.handle.get());
   RINGSIDE_CHECK(std::move(stepped));
   result.incomplete = std::move(context_.incomplete);

@@ -6,6 +6,7 @@
 #include "policies/engine/baseline.h"
 #include "policies/tables/table.h"
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -41,6 +42,7 @@ struct QueryLimits {
   std::chrono::milliseconds time{10'000};
   bool cut = false;  ///< more rows than max_rows: give the first ones and say so in `incomplete`, instead of
                      ///< an error
+  const std::atomic<bool>* cancel = nullptr;  ///< set from elsewhere: give up
 };
 
 /// The tables over one snapshot, as SQL. Read-only: statements that write, attach or load are refused.
@@ -55,9 +57,12 @@ class Database {
   /// Makes the rows of `baseline` visible in schema `baseline` (nullptr: empty tables).
   virtual Result<void> bind_baseline(const Baseline* baseline) = 0;
 
-  /// Errors: `invalid_argument` for bad SQL (message from SQLite), `deadline`, `out_of_bounds`, or what a
-  /// table that could not be read at all said.
+  /// Errors: `invalid_argument` for bad SQL (message from SQLite), `deadline`, `cancelled`, `out_of_bounds`,
+  /// or what a table that could not be read at all said.
   virtual Result<QueryResult> query(std::string_view sql, const QueryLimits& limits = {}) = 0;
+
+  /// Names of all functions that a query can call, SQLite's own too, sorted.
+  virtual std::vector<std::string> functions() = 0;
 
   /// Where a statement is wrong.
   struct SqlError {

@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 #include "guest/x86/page_tables.h"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,20 @@ std::uint64_t number(sqlite3_value* value) {
 void hex_address_function(sqlite3_context* context, int argc, sqlite3_value** argv) {
   if (any_null(argc, argv)) return sqlite3_result_null(context);
   const std::string text = hex_address(number(argv[0]));
+  sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+/// SQLite's hex() takes a number for its decimal digits and shows those, which serves nobody who looks at
+/// addresses. Blobs and text keep their meaning: upper-case digits of the bytes; NULL gives ''.
+void hex_function(sqlite3_context* context, int, sqlite3_value** argv) {
+  std::string text;
+  if (sqlite3_value_type(argv[0]) == SQLITE_INTEGER) {
+    text = fmt::format("{:#x}", number(argv[0]));
+  } else {
+    const auto* bytes = static_cast<const unsigned char*>(sqlite3_value_blob(argv[0]));
+    const int size = sqlite3_value_bytes(argv[0]);
+    for (int i = 0; bytes != nullptr && i < size; ++i) text += fmt::format("{:02X}", bytes[i]);
+  }
   sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
@@ -52,8 +68,8 @@ bool register_functions(sqlite3* db) {
     return sqlite3_create_function_v2(db, name, arguments, kFlags, nullptr, function, nullptr, nullptr,
                                       nullptr) == SQLITE_OK;
   };
-  return add("hex_address", 1, hex_address_function) && add("unsigned_less", 2, unsigned_less) &&
-         add("is_kernel_address", 2, is_kernel_address);
+  return add("hex", 1, hex_function) && add("hex_address", 1, hex_address_function) &&
+         add("unsigned_less", 2, unsigned_less) && add("is_kernel_address", 2, is_kernel_address);
 }
 
 }  // namespace ringside::policies

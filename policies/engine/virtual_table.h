@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -20,11 +21,13 @@ namespace ringside::policies {
 struct TableContext {
   guest::Snapshot* snapshot = nullptr;
   std::chrono::steady_clock::time_point deadline{};
-  std::vector<std::string> incomplete;  ///< filled by the running query, without doubles
-  std::set<std::string> planned;        ///< tables of the statements that were prepared, added by the planner
-  std::optional<Error> failure;         ///< why a table could not be read at all, or a bound was hit
+  const std::atomic<bool>* cancel = nullptr;  ///< of the running query
+  std::vector<std::string> incomplete;        ///< filled by the running query, without doubles
+  std::set<std::string> planned;  ///< tables of the statements that were prepared, added by the planner
+  std::optional<Error> failure;   ///< why a table could not be read at all, or a bound was hit
 
-  bool late() const { return std::chrono::steady_clock::now() >= deadline; }
+  bool cancelled() const { return cancel != nullptr && cancel->load(); }
+  bool late() const { return cancelled() || std::chrono::steady_clock::now() >= deadline; }
   void add_incomplete(std::string why);
 };
 

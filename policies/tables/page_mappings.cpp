@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/x86/page_tables.h"
 #include "policies/tables/kernel_root.h"
+#include "policies/tables/linux/address_names.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -16,6 +17,7 @@ using guest::Gpa;
 using guest::Gva;
 using guest::RegisterGroups;
 
+constexpr std::size_t kColumns = 10;  // without those that name the first address
 constexpr std::string_view kUser = "user", kKernel = "kernel";
 
 /// A paging root and the first vCPU that was seen on it.
@@ -25,7 +27,8 @@ struct Root {
 };
 
 /// Enumerates one half. False: the sink wants no more.
-bool add_half(guest::Snapshot& snapshot, const Root& at, std::string_view half, RowSink& sink) {
+bool add_half(guest::Snapshot& snapshot, const Root& at, std::string_view half, AddressNames& names,
+              RowSink& sink) {
   const Gva border = x86::kernel_half(at.root.mode);
   x86::PageTables::Bounds bounds;
   if (half == kUser) {
@@ -37,9 +40,18 @@ bool add_half(guest::Snapshot& snapshot, const Root& at, std::string_view half, 
   bool wanted = true;
   const x86::PageTables tables(snapshot, at.root);
   const auto summary = tables.enumerate(bounds, [&](const x86::Mapping& m) {
-    wanted = sink.row({cell(at.vcpu), cell(half), cell(m.gva.value), cell(m.gpa.value), cell(m.size),
-                       cell(m.page_size), cell(m.permissions.writable), cell(m.permissions.user),
-                       cell(m.permissions.executable), cell(m.global)});
+    std::vector<Value> row = {cell(at.vcpu),
+                              cell(half),
+                              cell(m.gva.value),
+                              cell(m.gpa.value),
+                              cell(m.size),
+                              cell(m.page_size),
+                              cell(m.permissions.writable),
+                              cell(m.permissions.user),
+                              cell(m.permissions.executable),
+                              cell(m.global)};
+    names.add(row, m.gva.value);
+    wanted = sink.row(std::move(row));
     return wanted;
   });
   if (!summary) {
@@ -65,9 +77,10 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
     if (std::none_of(roots.begin(), roots.end(), [&](const Root& other) { return other.root == at.root; }))
       roots.push_back(at);
   }
+  AddressNames names(snapshot, request, kColumns, sink);
   std::vector<std::pair<x86::PagingRoot, Bytes>> kernels_seen;
   for (const auto& at : roots) {
-    if (user && !add_half(snapshot, at, kUser, sink)) return {};
+    if (user && !add_half(snapshot, at, kUser, names, sink)) return {};
     if (!kernel) continue;
     const Root whole{at.vcpu, kernel_root(snapshot, at.root)};
     if (auto entries = kernel_entries(snapshot, whole.root)) {
@@ -77,7 +90,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
       if (std::find(kernels_seen.begin(), kernels_seen.end(), seen) != kernels_seen.end()) continue;
       kernels_seen.push_back(seen);
     }
-    if (!add_half(snapshot, whole, kKernel, sink)) return {};
+    if (!add_half(snapshot, whole, kKernel, names, sink)) return {};
   }
   return {};
 }
@@ -91,16 +104,17 @@ Table page_mappings_table() {
           "What the page tables of the vCPUs map, as runs of pages with equal rights. Each page-table root "
           "is "
           "walked once, a kernel half that several roots share too. Ask for one half: it is much cheaper.",
-      .columns = {{"vcpu", ColumnType::integer, "the first vCPU whose page tables hold it"},
-                  {"half", ColumnType::text, "user or kernel"},
-                  {"gva", ColumnType::address, "first address"},
-                  {"gpa", ColumnType::address, "the same, guest-physical"},
-                  {"size", ColumnType::integer, "bytes, contiguous in both address spaces"},
-                  {"page_size", ColumnType::integer, "4096, 2097152, 4194304 or 1073741824"},
-                  {"writable", ColumnType::boolean, "R/W in every level"},
-                  {"user", ColumnType::boolean, "U/S in every level: user code can reach it"},
-                  {"executable", ColumnType::boolean, "no NX in any level"},
-                  {"global", ColumnType::boolean, "G: stays in the TLB when CR3 changes"}},
+      .columns =
+          with_address_names({{"vcpu", ColumnType::integer, "the first vCPU whose page tables hold it"},
+                              {"half", ColumnType::text, "user or kernel"},
+                              {"gva", ColumnType::address, "first address"},
+                              {"gpa", ColumnType::address, "the same, guest-physical"},
+                              {"size", ColumnType::integer, "bytes, contiguous in both address spaces"},
+                              {"page_size", ColumnType::integer, "4096, 2097152, 4194304 or 1073741824"},
+                              {"writable", ColumnType::boolean, "R/W in every level"},
+                              {"user", ColumnType::boolean, "U/S in every level: user code can reach it"},
+                              {"executable", ColumnType::boolean, "no NX in any level"},
+                              {"global", ColumnType::boolean, "G: stays in the TLB when CR3 changes"}}),
       .pushdown = {"half"},
       .identity = {"half", "gva"},
       .example = "SELECT gva, size FROM page_mappings WHERE half = 'kernel' AND writable AND executable",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/linux/address_names.h"
 #include "policies/tables/support.h"
 
 #include <array>
@@ -19,6 +20,8 @@ constexpr std::array kFamilies = {
     Family{"general", RegisterGroups::general}, Family{"segment", RegisterGroups::general},
     Family{"control", RegisterGroups::control}, Family{"root", RegisterGroups::root},
     Family{"table", RegisterGroups::tables},    Family{"debug", RegisterGroups::debug}};
+
+constexpr std::size_t kColumns = 4;  // without those that name the value
 
 struct Register {
   std::string_view family;
@@ -63,6 +66,12 @@ std::vector<Register> registers_of(const x86::CpuState& cpu) {
   return all;
 }
 
+/// True for a register that holds a linear address whatever the kernel does.
+bool holds_address(std::string_view name) {
+  return name == "rip" || name == "rsp" || name == "cr2" || name.ends_with(".base") || name == "dr0" ||
+         name == "dr1" || name == "dr2" || name == "dr3";
+}
+
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   // A constraint on the name alone decides the family too, and with it what the verdict depends on.
   static const std::vector<Register> names = registers_of(x86::CpuState{});
@@ -71,12 +80,17 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
     if (request.wants("family", one.family) && request.wants("name", std::string_view(one.name)))
       for (const auto& family : kFamilies)
         if (family.name == one.family) groups = groups | family.group;
+  AddressNames names_of(snapshot, request, kColumns, sink);
   for (const auto& cpu : snapshot.cpus(groups)) {
+    const bool paged = cpu.paging_mode() != x86::PagingMode::none;
     if (!request.wants("vcpu", std::int64_t{cpu.index})) continue;
     for (const auto& one : registers_of(cpu)) {
       if (!request.wants("family", one.family) || !request.wants("name", std::string_view(one.name)))
         continue;
-      if (!sink.row({cell(cpu.index), cell(one.family), cell(one.name), cell(one.value)})) return {};
+      std::vector<Value> row = {cell(cpu.index), cell(one.family), cell(one.name), cell(one.value)};
+      const bool address = paged && one.value != 0 && holds_address(one.name);
+      names_of.add(row, address ? std::optional(one.value) : std::nullopt);
+      if (!sink.row(std::move(row))) return {};
     }
   }
   return {};
@@ -88,13 +102,13 @@ Table registers_table() {
   return {
       .name = "registers",
       .doc = "Each register of each vCPU: one row a register. MSRs are in `msrs`.",
-      .columns =
+      .columns = with_address_names(
           {{"vcpu", ColumnType::integer, "number of the vCPU, from 0"},
            {"family", ColumnType::text,
             "general (rax ... r15, rip, rflags, cr2), segment, control (cr0, cr4 without PGE, efer), root "
             "(cr3), table (gdtr, idtr, ldtr, tr), debug (dr0 ... dr7)"},
            {"name", ColumnType::text, "rax, cr0, idtr.base, tr.selector, ..."},
-           {"value", ColumnType::address, "its value"}},
+           {"value", ColumnType::address, "its value"}}),
       .pushdown = {"vcpu", "family", "name"},
       .identity = {"vcpu", "name"},
       .example = "SELECT vcpu, name, value FROM registers WHERE name IN ('cr0', 'cr4', 'idtr.base')",

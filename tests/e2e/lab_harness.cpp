@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/lab/guest.h"
+#include "tests/lab/oracle.h"
 
 #include <gtest/gtest.h>
 
@@ -27,6 +28,21 @@ TEST(LabGuest, SaysThatAQemuIsMissing) {
   auto guest = Guest::boot({.qemu = "qemu-system-of-no-kind"});
   ASSERT_FALSE(guest.has_value());
   EXPECT_EQ(guest.error().code, Errc::unavailable);
+}
+
+TEST(LabGuest, LoadsModulesStartsProcessesAndTellsAllOfIt) {
+  auto booted = Guest::boot({.kernel = "6.1-cloud", .modules = true});
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  EXPECT_NE(guest.run("settle 40 12 && echo settled").find("settled"), std::string::npos);
+  std::string numbers;
+  for (int i = 1; i <= 100000; ++i) numbers += std::to_string(i) + "\n";
+  EXPECT_TRUE(guest.fetch("seq 100000") == numbers);
+  const Oracle oracle(guest);
+  EXPECT_GE(oracle.lines("modules").size(), 12u);
+  EXPECT_GE(oracle.lines("kallsyms").size(), 80000u);
+  EXPECT_EQ(oracle.text("proc/1/comm"), "init\n");
+  EXPECT_GE(oracle.processes().size(), 40u);
 }
 
 class LabKernel : public testing::TestWithParam<const char*> {};

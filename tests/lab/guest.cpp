@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -14,6 +16,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int kScriptUnavailable = 69;  // scripts/lab/common.sh
+constexpr std::uintmax_t kDiskBytes = 256u << 20;
 
 std::string last_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
@@ -43,8 +46,12 @@ Result<std::vector<std::string>> command_line(const Options& options, const Temp
   std::string initramfs;
   if (kernel.empty()) {
     RINGSIDE_TRY(kernel, lab_script({"fetch-kernel", options.kernel}));
-    const bool is_32_bit = options.kernel.starts_with("686");
-    RINGSIDE_TRY(initramfs, lab_script({"make-initramfs", is_32_bit ? "i386" : "amd64"}));
+    if (options.modules) {
+      RINGSIDE_TRY(initramfs, lab_script({"make-initramfs", "--modules", options.kernel}));
+    } else {
+      RINGSIDE_TRY(const std::string architecture, lab_script({"fetch-kernel", "--arch", options.kernel}));
+      RINGSIDE_TRY(initramfs, lab_script({"make-initramfs", architecture}));
+    }
   }
   const bool backend = options.ram == Ram::memfd || options.ram == Ram::file;
   // Started with -S, so that both ends of the console stand before the guest prints.
@@ -86,6 +93,14 @@ Result<std::vector<std::string>> command_line(const Options& options, const Temp
       "chardev:console"};
   if (!initramfs.empty()) arguments.insert(arguments.end(), {"-initrd", initramfs});
   add_ram(options, folder, arguments);
+  if (options.modules) {
+    const std::string disk = folder.file("disk");
+    std::ofstream(disk).close();
+    std::filesystem::resize_file(disk, kDiskBytes);
+    arguments.insert(arguments.end(),
+                     {"-drive", fmt::format("file={},if=none,format=raw,id=disk,cache=unsafe", disk),
+                      "-device", "virtio-blk-pci,drive=disk"});
+  }
   arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
   return arguments;
 }
@@ -146,6 +161,16 @@ std::string Guest::run(const std::string& command, std::chrono::milliseconds dea
   Result<std::string> output = console_->run(command, deadline);
   if (!output) throw std::runtime_error("guest command '" + command + "': " + output.error().message);
   return std::move(*output);
+}
+
+std::string Guest::fetch(const std::string& command, std::chrono::milliseconds deadline) {
+  const std::string said = run(fmt::format("{{ {}; }} 2>/dev/null | lab send /dev/vda", command), deadline);
+  std::size_t size = 0;
+  if (std::sscanf(said.c_str(), "%zu", &size) != 1 || size > kDiskBytes)
+    throw std::runtime_error("guest command '" + command + "' could not be fetched: " + said);
+  std::string bytes(size, '\0');
+  std::ifstream(disk(), std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(size));
+  return bytes;
 }
 
 }  // namespace ringside::lab

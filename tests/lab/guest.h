@@ -33,6 +33,9 @@ struct Options {
   unsigned smp = 1;
   std::string cpu = kFourLevelCpu;
   std::string append{};  ///< more kernel command line, e.g. "ringside.load"
+  /// An initramfs with kernel modules, scripts/lab/settle and the program `lab` (tests/lab/guest_programs),
+  /// and the disk that fetch() needs.
+  bool modules = false;
   Ram ram = Ram::anonymous;
   std::string accel = "tcg";
   std::string qemu = "qemu-system-x86_64";
@@ -55,6 +58,10 @@ class Guest {
   RawQmp& qmp() { return *qmp_; }
   /// What `command` prints in the guest's shell; throws std::runtime_error if the guest does not answer.
   std::string run(const std::string& command, std::chrono::milliseconds deadline = std::chrono::seconds(60));
+  /// What `command` prints, as it is and whatever its size; by way of a disk, so the console's speed does not
+  /// matter. Needs Options::modules; throws like run().
+  std::string fetch(const std::string& command,
+                    std::chrono::milliseconds deadline = std::chrono::seconds(120));
   SerialConsole& console() { return *console_; }
 
   pid_t pid() const { return process_->pid(); }
@@ -62,6 +69,8 @@ class Guest {
   void kill() { process_->kill(); }
   /// A scratch folder that lives as long as the guest.
   const TemporaryFolder& folder() const { return folder_; }
+  /// The disk that the guest sees as /dev/vda, for what it has to tell; with Options::modules.
+  std::string disk() const { return folder_.file("disk"); }
   /// QEMU's own messages.
   std::string log() const;
 

@@ -50,12 +50,12 @@ TEST(CommandLine, HasTheVerbs) {
     for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
     names.push_back(name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"inspect",     "registers",     "msrs",          "gdt",
-                                             "idt",         "translate",     "read",          "tables",
-                                             "query",       "snapshot",      "snapshot save", "snapshot show",
-                                             "baseline",    "baseline save", "baseline show", "baseline diff",
-                                             "baseline rm", "scan",          "policy",        "policy check",
-                                             "write",       "restore",       "version"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"inspect",       "registers",   "msrs",          "gdt",
+                                             "idt",           "translate",   "read",          "tables",
+                                             "query",         "shell",       "snapshot",      "snapshot save",
+                                             "snapshot show", "baseline",    "baseline save", "baseline show",
+                                             "baseline diff", "baseline rm", "scan",          "policy",
+                                             "policy check",  "write",       "restore",       "version"}));
 }
 
 TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {

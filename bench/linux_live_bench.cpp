@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// What it costs to understand a live Linux guest: finding its kernel, and listing what runs in it.
+#include "guest/linux/kernel.h"
+#include "guest/linux/modules.h"
+#include "guest/linux/tasks.h"
+#include "guest/live/kernel_store.h"
+#include "guest/live/live_guest.h"
+#include "policies/engine/database.h"
+#include "tests/lab/guest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+
+namespace ringside {
+namespace {
+
+using guest::Snapshot;
+using guest::linux::Kernel;
+using guest::live::Backend;
+using guest::live::LiveGuest;
+using guest::live::MsrSource;
+using Clock = std::chrono::steady_clock;
+
+template <class T>
+T expect(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+struct Times {
+  double median = 0, least = 0, most = 0;  ///< ms
+};
+
+Times measure(int runs, const std::function<double()>& one) {
+  std::vector<double> samples;
+  for (int i = 0; i < runs; ++i) samples.push_back(one());
+  std::sort(samples.begin(), samples.end());
+  return {samples[samples.size() / 2], samples.front(), samples.back()};
+}
+
+double ms_of(const std::function<void()>& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+void line(const std::string& what, const Times& times, const std::string& beside = "") {
+  fmt::print("{:<56} {:>9.3f} ms  ({:.3f} to {:.3f})  {}\n", what, times.median, times.least, times.most,
+             beside);
+  std::fflush(stdout);
+}
+
+/// A guest and the ways to look at it.
+class Looker {
+ public:
+  Looker(const lab::Guest& guest, Backend backend) {
+    guest::live::AttachOptions options;
+    options.endpoint = expect(io::parse_endpoint(guest.monitor_socket()));
+    options.backend = backend;
+    options.state_directory = guest.folder().file("state");
+    live_ = expect(LiveGuest::attach(loop_, options));
+    info_ = live_->info();
+    cpus_ = expect(live_->read_cpus(MsrSource::none));
+  }
+  /// Registers are read anew: a running guest moves on.
+  void refresh() { cpus_ = expect(live_->read_cpus(MsrSource::none)); }
+  /// With the given cache, nothing read yet.
+  std::unique_ptr<Snapshot> snapshot(std::shared_ptr<guest::linux::KernelCache> cache) {
+    auto made = std::make_unique<Snapshot>(info_, cpus_, live_->memory());
+    if (cache) made->keep(std::move(cache));
+    return made;
+  }
+  LiveGuest& live() { return *live_; }
+
+ private:
+  io::EventLoop loop_;
+  std::unique_ptr<LiveGuest> live_;
+  guest::GuestInfo info_;
+  std::vector<guest::x86::CpuState> cpus_;
+};
+
+void discovery(Looker& looker, const lab::Guest& guest) {
+  auto first = looker.snapshot(nullptr);
+  Kernel& kernel = *expect(Kernel::of(*first));
+  fmt::print("{}: {} symbols\n", kernel.identity().release, kernel.symbols().size());
+  const auto tables = kernel.symbols().tables_bytes().size();
+
+  // Beside it: the bare reading of as many bytes as stand between the text's start and the tables' end.
+  const guest::Gpa image = kernel.identity().image_gpa;
+  Bytes buffer(kernel.identity().image.size());
+  const Times bare = measure(15, [&] { return ms_of([&] { (void)first->peek(image, buffer); }); });
+  line(fmt::format("bare read of the kernel image, {} MiB", buffer.size() >> 20), bare);
+  const Times cold = measure(15, [&] {
+    auto snapshot = looker.snapshot(std::make_shared<guest::linux::KernelCache>());
+    return ms_of([&] { (void)expect(Kernel::of(*snapshot)); });
+  });
+  line("cold: a build never seen", cold,
+       fmt::format("{:.1f} x bare; aim 300 ms; LibVMI 900 ms", cold.median / bare.median));
+  const std::string store = guest.folder().file("bench-state");
+  {
+    auto snapshot = looker.snapshot(std::make_shared<guest::live::KernelStore>(store));
+    (void)expect(Kernel::of(*snapshot));
+  }
+  const Times warm = measure(15, [&] {
+    auto snapshot = looker.snapshot(std::make_shared<guest::live::KernelStore>(store));
+    return ms_of([&] { (void)expect(Kernel::of(*snapshot)); });
+  });
+  line(fmt::format("warm: kept on disk, all {} KiB of kallsyms compared", tables >> 10), warm, "aim 10 ms");
+  const auto cache = std::make_shared<guest::live::KernelStore>(store);
+  {
+    auto snapshot = looker.snapshot(cache);
+    (void)expect((*Kernel::of(*snapshot))->types());
+  }
+  line("the next snapshot in the same process", measure(101, [&] {
+         auto snapshot = looker.snapshot(cache);
+         return ms_of([&] { (void)expect(Kernel::of(*snapshot)); });
+       }));
+  line("types (BTF), read and indexed", measure(15, [&] {
+         auto snapshot = looker.snapshot(nullptr);
+         Kernel& found = *expect(Kernel::of(*snapshot));
+         return ms_of([&] { (void)expect(found.types()); });
+       }));
+
+  const auto& symbols = kernel.symbols();
+  constexpr int kLookups = 100'000;
+  std::string name;
+  std::size_t sum = 0;
+  const Times by_address = measure(5, [&] {
+    return ms_of([&] {
+      for (int i = 0; i < kLookups; ++i) {
+        const auto address =
+            symbols.address(static_cast<std::size_t>(i) * 7919 % symbols.size(), kernel.slide()) + 1;
+        if (const auto at = symbols.at_or_before(address, kernel.slide())) symbols.name(*at, name);
+        sum += name.size();
+      }
+    });
+  });
+  fmt::print("{:<56} {:>9.3f} us\n", "symbol and name by address", by_address.median * 1000 / kLookups);
+  const Times by_name = measure(5, [&] {
+    return ms_of([&] {
+      for (int i = 0; i < kLookups; ++i) sum += kernel.find_symbol("init_task") ? 1 : 0;
+    });
+  });
+  fmt::print("{:<56} {:>9.3f} us\n", "address by name", by_name.median * 1000 / kLookups);
+  if (sum == 0) throw std::runtime_error("no symbol was found");
+}
+
+/// Rows of `sql` from an empty snapshot, the kernel known as in a running agent.
+std::pair<Times, std::size_t> query(Looker& looker, const std::shared_ptr<guest::linux::KernelCache>& cache,
+                                    const std::string& sql) {
+  auto database = expect(policies::Database::create());
+  std::size_t rows = 0;
+  const Times times = measure(21, [&] {
+    looker.refresh();
+    auto snapshot = looker.snapshot(cache);
+    (void)expect(Kernel::of(*snapshot));
+    database->bind(snapshot.get());
+    return ms_of([&] { rows = expect(database->query(sql)).rows.size(); });
+  });
+  return {times, rows};
+}
+
+void listings(Looker& looker, const lab::Guest& guest, const std::string& beside) {
+  const auto cache = std::make_shared<guest::live::KernelStore>(guest.folder().file("bench-state"));
+  {
+    auto snapshot = looker.snapshot(cache);
+    (void)expect((*Kernel::of(*snapshot))->types());
+  }
+  std::size_t count = 0;
+  const Times walk = measure(21, [&] {
+    looker.refresh();
+    auto snapshot = looker.snapshot(cache);
+    Kernel& kernel = *expect(Kernel::of(*snapshot));
+    return ms_of([&] {
+      count = guest::linux::tasks(kernel, {guest::linux::TaskParts::state | guest::linux::TaskParts::parent |
+                                               guest::linux::TaskParts::credentials,
+                                           {}})
+                  .entries.size();
+    });
+  });
+  line(fmt::format("tasks: {} with state, parent, credentials", count), walk, beside);
+  for (const char* sql :
+       {"SELECT pid, ppid, comm, state, uid FROM processes", "SELECT pid, comm, exe, cmdline FROM processes",
+        "SELECT tid, comm FROM threads", "SELECT name, state, taints FROM modules", "SELECT * FROM syscalls",
+        "SELECT * FROM sockets", "SELECT name, address FROM symbols"}) {
+    const auto [times, rows] = query(looker, cache, sql);
+    line(fmt::format("{}: {} rows", sql, rows), times);
+  }
+}
+
+int run() {
+  lab::Options options;
+  options.ram = lab::Ram::memfd;
+  options.memory = "512M";
+  options.smp = 2;
+  options.modules = true;
+  auto booted = lab::Guest::boot(options);
+  if (!booted) {
+    fmt::print(stderr, "linux_live_bench: {}\n", booted.error().message);
+    return 1;
+  }
+  lab::Guest& guest = **booted;
+  for (const Backend backend : {Backend::mapped, Backend::process}) {
+    Looker looker(guest, backend);
+    fmt::print("\n--- through {}\n", looker.live().memory().backend());
+    discovery(looker, guest);
+    listings(looker, guest, "drgn 7.5 ms for 46 tasks; LibVMI 1250; Volatility 12600");
+  }
+  for (const int tasks : {100, 1000}) {
+    guest.run(fmt::format(
+                  "n=$(ls -d /proc/[0-9]* | wc -l); while [ $n -lt {} ]; do sleep 100000 & n=$((n+1)); done",
+                  tasks),
+              std::chrono::seconds(300));
+    Looker looker(guest, Backend::mapped);
+    fmt::print("\n--- {} processes, through mapped\n", tasks);
+    listings(looker, guest, "");
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace ringside
+
+int main() try { return ringside::run(); } catch (const std::exception& error) {
+  fmt::print(stderr, "linux_live_bench: {}\n", error.what());
+  return 1;
+}

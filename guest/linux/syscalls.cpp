@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/syscalls.h"
+
+#include "guest/linux/function_code.h"
+#include "guest/linux/symbol_extent.h"
+#include "guest/x86/switch_code.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace ringside::guest::linux {
+
+namespace {
+
+constexpr std::string_view kNotImplemented = "ni_syscall";
+constexpr unsigned kMaxShared = 16;  // symbols at one address
+
+/// What the functions of an ABI are called, in the order of the kernel's own preference
+/// (arch/x86/include/asm/syscall_wrapper.h).
+std::vector<std::string_view> prefixes(SyscallAbi abi) {
+  switch (abi) {
+    case SyscallAbi::x64:
+      return {"__x64_sys_", "sys_"};
+    case SyscallAbi::ia32:
+      return {"__ia32_compat_sys_", "__ia32_sys_", "compat_sys_", "sys_"};
+    case SyscallAbi::x32:
+      return {"__x32_compat_sys_", "__x64_compat_sys_", "__x64_sys_", "sys_"};
+  }
+  return {};
+}
+
+class Reader {
+ public:
+  Reader(Kernel& kernel, SyscallTable& into) : kernel_(kernel), into_(into) {}
+
+  void read_table();
+  Result<void> read_switch();
+  void name_all();
+
+ private:
+  std::optional<Gva> function_called(const std::string& name) const;
+  Gva behind_accounting(Gva target);
+  unsigned table_size(Gva table) const;
+  void problem(Error error) {
+    if (into_.problems.size() < 16) into_.problems.push_back(std::move(error));
+  }
+
+  Kernel& kernel_;
+  SyscallTable& into_;
+};
+
+/// By the next symbol; the alignment behind the table is zeros.
+unsigned Reader::table_size(Gva table) const {
+  const auto here = kernel_.symbols().at_or_before(table.value, kernel_.slide());
+  // Where no symbol tells where it is, none tells where it ends.
+  const bool named = here && kernel_.symbols().address(*here, kernel_.slide()) == table.value;
+  if (!named) return SyscallTable::kMaxEntries;
+  const std::uint64_t most = std::uint64_t{SyscallTable::kMaxEntries} * kernel_.pointer_size();
+  return static_cast<unsigned>(bytes_to_next_symbol(kernel_, table, most) / kernel_.pointer_size());
+}
+
+void Reader::read_table() {
+  const Gva table = *into_.dispatch.table;
+  const unsigned pointer = kernel_.pointer_size(), most = table_size(table);
+  const bool bounded = most < SyscallTable::kMaxEntries;
+  auto& entries = into_.entries;
+  for (unsigned nr = 0; nr < most;) {
+    // A page at a time: one that cannot be read costs its own entries.
+    const Gva at = table + nr * pointer;
+    const auto in_page = static_cast<unsigned>((kPageSize - (at - page_of(at))) / pointer);
+    const unsigned here = std::min(std::max(1u, in_page), most - nr);
+    Bytes bytes(std::size_t{here} * pointer);
+    const auto read = kernel_.space().read(at, bytes);
+    if (!read) problem(read.error().within(std::string(to_string(into_.abi)) + " table"));
+    for (unsigned i = 0; i < here; ++i, ++nr) {
+      Syscall call;
+      call.nr = nr;
+      call.entry = table + nr * pointer;
+      if (read) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, bytes.data() + std::size_t{i} * pointer, pointer);
+        call.handler = Gva{value};
+      }
+      // Without a symbol behind it, the table ends where what stands there is no function.
+      if (!bounded && (!call.handler || !kernel_.identity().text.contains(*call.handler))) return;
+      entries.push_back(std::move(call));
+    }
+  }
+  while (!entries.empty() && entries.back().handler == Gva{0}) entries.pop_back();
+}
+
+/// Where calls are counted (CONFIG_MITIGATION_CALL_DEPTH_TRACKING), they go to the 9 bytes before a function
+/// that do so: `sarq $5, %gs:...` (arch/x86/kernel/callthunks.c).
+Gva Reader::behind_accounting(Gva target) {
+  constexpr std::array<std::byte, 4> kAccounting = {std::byte{0x65}, std::byte{0x48}, std::byte{0xc1},
+                                                    std::byte{0x3d}};
+  constexpr unsigned kLength = 9;
+  const auto& symbols = kernel_.symbols();
+  const auto function = symbols.at_or_before(target.value + kLength, kernel_.slide());
+  if (!function || symbols.address(*function, kernel_.slide()) != target.value + kLength) return target;
+  const auto bytes = kernel_.read<std::array<std::byte, 4>>(target);
+  return bytes && *bytes == kAccounting ? target + kLength : target;
+}
+
+Result<void> Reader::read_switch() {
+  const bool long_mode = kernel_.identity().bits == 64;
+  const Gva start = *into_.dispatch.switch_code;
+  RINGSIDE_TRY(auto code, read_function(kernel_, start, x86::SwitchCode::kMaxCode));
+  // long x64_sys_call(const struct pt_regs *regs, unsigned int nr): the second argument of the System V ABI,
+  // or with -mregparm=3.
+  RINGSIDE_TRY(auto followed,
+               x86::SwitchCode::create(std::move(code), start, long_mode, long_mode ? x86::rsi : x86::rdx));
+  const bool has_table = !into_.entries.empty();
+  const unsigned count = has_table ? static_cast<unsigned>(into_.entries.size()) : SyscallTable::kMaxEntries;
+  std::optional<Gva> by_default;
+  if (const auto target = followed.target(~std::uint32_t{0})) by_default = behind_accounting(*target);
+  into_.entries.resize(count);
+  std::size_t last = 0;  // one past the last number that has a case of its own
+  for (unsigned nr = 0; nr < count; ++nr) {
+    Syscall& call = into_.entries[nr];
+    call.nr = nr;
+    const auto target = followed.target(nr);
+    if (target)
+      call.real_handler = behind_accounting(*target);
+    else
+      call.real_unknown = target.error().message;
+    if (!target || call.real_handler != by_default) last = nr + 1;
+  }
+  if (!has_table) into_.entries.resize(last);
+  return {};
+}
+
+std::optional<Gva> Reader::function_called(const std::string& name) const {
+  for (const auto prefix : prefixes(into_.abi))
+    if (const auto found = kernel_.find_symbol(std::string(prefix) + name)) return found;
+  return std::nullopt;
+}
+
+void Reader::name_all() {
+  std::vector<std::string> traced;
+  if (into_.abi == SyscallAbi::x64)
+    if (auto names = read_syscall_metadata(kernel_, static_cast<unsigned>(into_.entries.size())))
+      traced = std::move(*names);
+  for (auto& call : into_.entries) {
+    const bool by_switch = into_.dispatch.by_table != true && call.real_handler.has_value();
+    if (call.nr < traced.size() && !traced[call.nr].empty()) {
+      call.name = traced[call.nr];
+      call.name_from = "metadata";
+      call.expected = function_called(call.name);
+      continue;
+    }
+    if (by_switch) {
+      call.name = std::string(syscall_name(syscall_symbol(kernel_, into_.abi, *call.real_handler)));
+      call.expected = call.real_handler;
+      if (!call.name.empty()) call.name_from = "switch";
+    } else if (call.handler) {
+      call.name = std::string(syscall_name(syscall_symbol(kernel_, into_.abi, *call.handler)));
+      if (!call.name.empty()) call.name_from = "table";
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view syscall_name(std::string_view symbol) {
+  static constexpr std::array<std::string_view, 8> kPrefixes = {
+      "__x64_compat_sys_", "__x64_sys_",  "__x32_compat_sys_", "__ia32_compat_sys_",
+      "__ia32_sys_",       "compat_sys_", "__do_sys_",         "sys_"};
+  for (const auto prefix : kPrefixes) {
+    if (!symbol.starts_with(prefix)) continue;
+    symbol.remove_prefix(prefix.size());
+    return symbol == kNotImplemented ? std::string_view{} : symbol;
+  }
+  return {};
+}
+
+std::string syscall_symbol(Kernel& kernel, SyscallAbi abi, Gva function) {
+  const auto& symbols = kernel.symbols();
+  const auto slide = kernel.slide();
+  const auto first = symbols.at_or_before(function.value, slide);
+  if (!first) return {};
+  std::string best, name;
+  const auto wanted = prefixes(abi);
+  std::size_t best_rank = wanted.size() + 1;
+  for (std::size_t i = *first; i < symbols.size() && i < *first + kMaxShared; ++i) {
+    if (symbols.address(i, slide) != function.value) break;
+    symbols.name(i, name);
+    const auto prefix = std::find_if(wanted.begin(), wanted.end(),
+                                     [&](std::string_view one) { return name.starts_with(one); });
+    const auto rank = static_cast<std::size_t>(prefix - wanted.begin());
+    if (rank >= best_rank) continue;
+    best_rank = rank;
+    best = name;
+  }
+  return best;
+}
+
+Result<SyscallTable> read_syscalls(Kernel& kernel, SyscallAbi abi) {
+  SyscallTable table;
+  table.abi = abi;
+  RINGSIDE_TRY(table.dispatch, read_syscall_dispatch(kernel, abi));
+  const auto& dispatch = table.dispatch;
+  if (!dispatch.table && !dispatch.switch_code)
+    return fail(Errc::unavailable, "the kernel does not tell where its " + std::string(to_string(abi)) +
+                                       " system call table is, and it has no switch for it");
+  Reader reader(kernel, table);
+  if (dispatch.table) reader.read_table();
+  if (dispatch.by_table == true) {
+    for (auto& call : table.entries) call.real_handler = call.handler;
+  } else if (dispatch.switch_code) {
+    if (auto read = reader.read_switch(); !read) {
+      for (auto& call : table.entries) call.real_unknown = read.error().message;
+      table.problems.push_back(read.error().within(std::string(to_string(abi)) + " switch"));
+    }
+  } else {
+    for (auto& call : table.entries)
+      call.real_unknown = "no code was found that goes by this table, nor a switch";
+  }
+  reader.name_all();
+  return table;
+}
+
+}  // namespace ringside::guest::linux

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policies/engine/kernel_functions.h"
+
+// Before any system header can: see there.
+#include "guest/linux/linux_macro.h"
+#include "guest/linux/symboliser.h"
+#include "policies/engine/virtual_table.h"
+
+#include <string>
+#include <string_view>
+
+namespace ringside::policies {
+
+namespace {
+
+using guest::Gva;
+using guest::linux::Kernel;
+using guest::linux::Symboliser;
+
+/// The kernel of the snapshot that is bound; nullptr: there is none, and the query knows.
+Kernel* kernel_of(sqlite3_context* call, std::string_view function) {
+  auto& context = *static_cast<TableContext*>(sqlite3_user_data(call));
+  if (context.snapshot == nullptr) {
+    context.failure = Error{Errc::unavailable, "no snapshot is bound"};
+    sqlite3_result_error(call, context.failure->message.c_str(), -1);
+    return nullptr;
+  }
+  auto kernel = Kernel::of(*context.snapshot);
+  if (!kernel) {
+    context.add_incomplete(std::string(function) + "(): " + kernel.error().message);
+    return nullptr;
+  }
+  return *kernel;
+}
+
+/// Tells the query what may be missing in an answer.
+void report(sqlite3_context* call, std::string_view function, const std::vector<Error>& problems) {
+  auto& context = *static_cast<TableContext*>(sqlite3_user_data(call));
+  for (const Error& problem : problems)
+    context.add_incomplete(std::string(function) + "(): " + problem.message);
+}
+
+bool is_null(sqlite3_value** argv) {
+  return sqlite3_value_type(argv[0]) == SQLITE_NULL;
+}
+Gva address_of(sqlite3_value* value) {
+  return Gva{static_cast<std::uint64_t>(sqlite3_value_int64(value))};
+}
+
+void symbol_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "symbol");
+  if (kernel == nullptr) return;
+  Symboliser& symboliser = Symboliser::of(*kernel);
+  const auto name = symboliser.symbol(address_of(argv[0]));
+  if (name)
+    sqlite3_result_text64(call, name->data(), name->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  else if (symboliser.region(address_of(argv[0])) != guest::linux::AddressRegion::user)
+    report(call, "symbol", symboliser.problems());
+}
+
+void addr_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "addr");
+  if (kernel == nullptr) return;
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[0]));
+  if (text == nullptr) return sqlite3_result_error_nomem(call);
+  const std::string_view name(text, static_cast<std::size_t>(sqlite3_value_bytes(argv[0])));
+  Symboliser& symboliser = Symboliser::of(*kernel);
+  if (const auto found = symboliser.address(name))
+    sqlite3_result_int64(call, static_cast<sqlite3_int64>(found->value));
+  else
+    report(call, "addr", symboliser.problems());
+}
+
+void in_text_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "in_text");
+  if (kernel == nullptr) return;
+  Symboliser& symboliser = Symboliser::of(*kernel);
+  if (const auto in_text = symboliser.in_text(address_of(argv[0])))
+    sqlite3_result_int(call, *in_text ? 1 : 0);
+  else
+    report(call, "in_text", symboliser.problems());
+}
+
+void read_u64_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "read_u64");
+  if (kernel == nullptr) return;
+  const auto value = kernel->read<std::uint64_t>(address_of(argv[0]));
+  if (value)
+    sqlite3_result_int64(call, static_cast<sqlite3_int64>(*value));
+  else
+    report(call, "read_u64", {value.error()});
+}
+
+}  // namespace
+
+bool register_kernel_functions(sqlite3* db, TableContext& context) {
+  const auto add = [&](const char* name, int flags,
+                       void (*function)(sqlite3_context*, int, sqlite3_value**)) {
+    return sqlite3_create_function_v2(db, name, 1, SQLITE_UTF8 | SQLITE_INNOCUOUS | flags, &context, function,
+                                      nullptr, nullptr, nullptr) == SQLITE_OK;
+  };
+  // SQLITE_DETERMINISTIC promises equal answers within one run of a statement, and a snapshot stays bound as
+  // long as one runs; with it SQLite takes addr('name') out of the loop over rows. It evaluates such calls
+  // anew at each run, never while it prepares one. read_u64() does without: taken out of a loop that has no
+  // rows, a read that fails would call an answer incomplete that is not.
+  return add("symbol", SQLITE_DETERMINISTIC, symbol_function) &&
+         add("addr", SQLITE_DETERMINISTIC, addr_function) &&
+         add("in_text", SQLITE_DETERMINISTIC, in_text_function) && add("read_u64", 0, read_u64_function);
+}
+
+}  // namespace ringside::policies

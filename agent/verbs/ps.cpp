@@ -31,6 +31,13 @@ constexpr std::string_view kThreads =
     "CASE WHEN kernel_thread THEN '[' || name || ']' ELSE comm END AS comm FROM threads WHERE {} "
     "ORDER BY pid, tid";
 
+/// Nothing to show, and nothing that could not be read either: there is no such process.
+Outcome outcome_of(const policies::QueryResult& result, const Arguments& arguments) {
+  if (arguments.pid && result.rows.empty() && result.incomplete.empty())
+    return fail(Error{Errc::invalid_argument, fmt::format("there is no process {}", *arguments.pid)});
+  return note_incomplete(result.incomplete);
+}
+
 Outcome show_people(Context& context, guest::Snapshot& snapshot, const Arguments& arguments,
                     const std::string& filter) {
   constexpr std::string_view kShort =
@@ -39,12 +46,14 @@ Outcome show_people(Context& context, guest::Snapshot& snapshot, const Arguments
                ask(snapshot, arguments.threads
                                  ? fmt::format(kThreads, filter)
                                  : fmt::format(kProcesses, arguments.wide ? "cmdline" : kShort, filter)));
+  auto outcome = outcome_of(result, arguments);
+  if (!outcome) return outcome;
   if (arguments.tree) {
     constexpr std::size_t kPid = 0, kParent = 1, kName = 7;
     result.rows = as_tree(std::move(result.rows), kPid, kParent, kName);
   }
   context.out << text_table(result.columns, result.rows).render(context.style());
-  return note_incomplete(result.incomplete);
+  return outcome;
 }
 
 Outcome ps(Context& context, const Arguments& arguments) {
@@ -55,12 +64,14 @@ Outcome ps(Context& context, const Arguments& arguments) {
   const std::string table = arguments.threads ? "threads" : "processes";
   RINGSIDE_TRY(const auto all, ask(*snapshot, fmt::format("SELECT * FROM {} WHERE {} ORDER BY pid{}", table,
                                                           filter, arguments.threads ? ", tid" : "")));
+  auto outcome = outcome_of(all, arguments);
+  if (!outcome) return outcome;
   Json rows = Json::array();
   for (const auto& row : all.rows) rows.push_back(json_row(all.columns, row));
   write_document(
       context.out,
       {{"guest", guest_json(snapshot->info())}, {table, std::move(rows)}, {"incomplete", all.incomplete}});
-  return note_incomplete(all.incomplete);
+  return outcome;
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ Btf::Btf(Bytes raw, unsigned pointer_size, std::shared_ptr<const Btf> base)
     : raw_(std::move(raw)), pointer_size_(pointer_size), base_(std::move(base)) {
   if (base_ == nullptr) return;
   first_id_ = base_->end_id();
-  first_string_ = base_->first_string_ + static_cast<std::uint32_t>(base_->strings_size_);
+  first_string_ = base_->strings_size();
   flagged_enums_ = base_->flagged_enums_;
 }
 

@@ -174,6 +174,7 @@ Result<void> Discoverer::take_banner() {
   const auto banner = parse_banner(bytes_at(*at, kMaxBanner));
   if (!banner) return fail(Errc::mismatch, "linux_banner: " + banner.error().message);
   auto& identity = found_.identity;
+  found_.banner = Gva{*at};
   identity.banner = banner->text;
   identity.release = banner->release;
   identity.major = banner->major;

@@ -33,6 +33,18 @@ void KernelCache::add_types(const std::string& build_id, std::shared_ptr<const B
   types_[build_id] = std::move(types);
 }
 
+std::shared_ptr<const UntypedKernel> KernelCache::untyped(const std::string& place) {
+  const std::lock_guard lock(mutex_);
+  const auto found = untyped_.find(place);
+  return found == untyped_.end() ? nullptr : found->second;
+}
+
+void KernelCache::add_untyped(const std::string& place, std::shared_ptr<const UntypedKernel> kernel) {
+  const std::lock_guard lock(mutex_);
+  if (untyped_.size() >= kMaxBuilds) untyped_.clear();
+  untyped_[place] = std::move(kernel);
+}
+
 bool KernelCache::compared(const std::string& place) {
   const std::lock_guard lock(mutex_);
   return compared_.contains(place);

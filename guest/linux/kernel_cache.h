@@ -14,6 +14,8 @@
 
 namespace ringside::guest::linux {
 
+class UntypedKernel;
+
 /// What is the same in every boot of one kernel build. Immutable once made.
 struct KernelBuild {
   std::string build_id;  ///< hex
@@ -36,6 +38,10 @@ class KernelCache {
   std::shared_ptr<const Btf> types(const std::string& build_id);
   void add_types(const std::string& build_id, std::shared_ptr<const Btf> types);
 
+  /// What was worked out about a kernel without type information, by guest, build and where it stands.
+  std::shared_ptr<const UntypedKernel> untyped(const std::string& place);
+  void add_untyped(const std::string& place, std::shared_ptr<const UntypedKernel> kernel);
+
   /// True if this process has compared all tables of a kernel that stood at `place` with `what`; noting it
   /// makes the next snapshot of the same boot cheap.
   bool compared(const std::string& place);
@@ -49,6 +55,7 @@ class KernelCache {
   std::mutex mutex_;
   std::vector<std::shared_ptr<const KernelBuild>> builds_;
   std::map<std::string, std::shared_ptr<const Btf>> types_;
+  std::map<std::string, std::shared_ptr<const UntypedKernel>> untyped_;
   std::set<std::string> compared_;
 };
 

@@ -64,7 +64,9 @@ void DiscoveredKernel::note_proof() {
 Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
   if (const auto index = found_.symbols->find(name))
     return Gva{found_.symbols->address(*index, found_.slide)};
-  if (const auto variable = variables().find(*this, name)) return *variable;
+  if (name == "linux_banner" && found_.banner != Gva{0}) return found_.banner;
+  if (identity().bits == 32)
+    if (const auto variable = untyped().variable(*this, name)) return *variable;
   return fail(Errc::not_found, "this kernel has no symbol " + std::string(name));
 }
 
@@ -102,8 +104,27 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {
 }
 
 Result<const Types*> DiscoveredKernel::types() {
-  RINGSIDE_TRY(const auto found, btf());
-  return found.get();
+  const auto found = btf();
+  if (found) return found->get();
+  if (identity().bits != 32) return fail(found.error());
+  RINGSIDE_TRY(const auto recovered, untyped().types(*this));
+  // It came from memory that the guest may write to: it serves the same boot of the same guest only.
+  if (cache_ != nullptr && untyped_->complete() && cache_->untyped(place()) == nullptr)
+    cache_->add_untyped(place(), std::make_shared<const UntypedKernel>(*untyped_));
+  return recovered.get();
+}
+
+UntypedKernel& DiscoveredKernel::untyped() {
+  if (!untyped_) {
+    const auto known = cache_ == nullptr ? nullptr : cache_->untyped(place());
+    untyped_ = known ? *known : UntypedKernel();
+  }
+  return *untyped_;
+}
+
+std::string DiscoveredKernel::place() const {
+  return fmt::format("{} {} at {} {}", snapshot_.info().key(), found_.identity.build_id,
+                     to_string(found_.identity.image.first), to_string(found_.identity.image_gpa));
 }
 
 Result<std::vector<std::uint64_t>> DiscoveredKernel::per_cpu_offsets() {

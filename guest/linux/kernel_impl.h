@@ -3,6 +3,7 @@
 
 #include "guest/linux/discovery.h"
 #include "guest/linux/kernel.h"
+#include "guest/linux/untyped_kernel.h"
 
 #include <unordered_map>
 
@@ -34,13 +35,15 @@ class DiscoveredKernel final : public Kernel {
 
  private:
   Result<std::shared_ptr<const Btf>> read_btf();
+  UntypedKernel& untyped();
+  std::string place() const;  ///< of this boot of this guest
 
   Snapshot& snapshot_;
   Discovery found_;
   KernelCache* cache_;
   AddressSpace space_;
   std::optional<Result<std::shared_ptr<const Btf>>> btf_;
-  std::optional<Result<std::shared_ptr<const Types>>> recovered_;
+  std::optional<UntypedKernel> untyped_;
   std::unordered_map<const void*, std::shared_ptr<void>> memos_;
   std::uint64_t memos_of_ = 0;  ///< Snapshot::recordings() when memos_ was begun
   std::uint64_t proof_of_ = ~std::uint64_t{0};

@@ -167,20 +167,28 @@ void find_users(Recovery& r, const Modules& all, Offset after) {
   }
 }
 
-/// srcversion: 23 or 24 digits of a checksum (scripts/mod/sumversion.c).
+/// version and srcversion: modules that name the first have the second, a checksum of 23 or 24 digits
+/// (scripts/mod/sumversion.c).
 void find_source_version(Recovery& r, const Modules& all, Offset end) {
-  const auto place = only_offset(kObject + kObjectModule, end, [&](Offset at) {
-    return std::all_of(all.begin(), all.end(), [&](const SampledTask& module) {
-      const auto text =
-          KernelPages::is_pointer(module.word(at), 1) ? r.memory.text(module.word(at), 32) : std::nullopt;
-      return text && text->size() >= 20 && text->find_first_not_of("0123456789ABCDEF") == std::string::npos;
-    });
+  const auto place = only_offset(kObject + kObjectModule + 4, end, [&](Offset at) {
+    std::size_t seen = 0;
+    for (const auto& module : all) {
+      const std::uint32_t version = module.word(at - 4), checksum = module.word(at);
+      if ((version == 0) != (checksum == 0)) return false;
+      if (checksum == 0) continue;
+      const auto text = r.memory.text(checksum, 32);
+      if (!text || text->size() < 20 || text->find_first_not_of("0123456789ABCDEF") != std::string::npos ||
+          !r.memory.text(version, 256))
+        return false;
+      ++seen;
+    }
+    return seen != 0;
   });
   if (place) {
     r.add_pointer("module", "version", *place - 4);
     r.add_pointer("module", "srcversion", *place);
   } else {
-    r.types.missing("module.srcversion");
+    r.types.missing("module.version, srcversion");
   }
 }
 

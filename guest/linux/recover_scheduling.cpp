@@ -38,10 +38,12 @@ std::optional<Offset> find_flags(const Recovery& r) {
   });
 }
 
-/// A stack starts at a multiple of its size, 8 KiB, with a mark (set_task_stack_end_magic()).
+/// A stack starts at a multiple of its size, 8 KiB, with a mark (set_task_stack_end_magic()). Zombies have
+/// none any more.
 std::optional<Offset> find_stack(Recovery& r, Offset flags) {
   return only_offset(0, flags, [&](Offset at) {
     return all_of(r, [&](const SampledTask& task) {
+      if (task.word(at) == 0) return (task.word(flags) & kExiting) != 0;
       return KernelPages::is_pointer(task.word(at), 8192) && r.memory.word(task.word(at)) == kStackEnd;
     });
   });
@@ -103,7 +105,7 @@ void find_exit(Recovery& r) {
       if (number > 64 || (state & ~0x30u) != 0) return false;
       usual += number == kChildDied ? 1 : 0;
     }
-    return usual * 2 > r.tasks.size() && r.tasks[1].word(at) == 0 && r.tasks[2].word(at) == 0;
+    return usual * 2 > r.tasks.size() && r.tasks[0].word(at) == 0 && r.tasks[2].word(at) == 0;
   });
   if (!signal) {
     r.types.missing("task_struct.exit_state, exit_code, exit_signal");

@@ -84,6 +84,9 @@ void add_lasting_layouts(Recovery& r) {
   r.types.add_enumerator("module_state", "MODULE_STATE_COMING", 1);
   r.types.add_enumerator("module_state", "MODULE_STATE_GOING", 2);
   r.types.add_enumerator("module_state", "MODULE_STATE_UNFORMED", 3);
+  // include/linux/kernel.h; 5.16 put SYSTEM_FREEING_INITMEM in.
+  if (!r.release_is_at_least(5, 11)) r.types.add_enumerator("system_states", "SYSTEM_RUNNING", 2);
+  if (r.release_is_at_least(6, 1)) r.types.add_enumerator("system_states", "SYSTEM_RUNNING", 3);
   r.types.add_enumerator("pid_type", "PIDTYPE_PID", 0);
   r.types.add_enumerator("pid_type", "PIDTYPE_TGID", 1);
   r.types.add_enumerator("pid_type", "PIDTYPE_PGID", 2);

@@ -165,9 +165,8 @@ void Reader::name_all() {
 
 std::string_view syscall_name(std::string_view symbol) {
   static constexpr std::array<std::string_view, 8> kPrefixes = {
-      "__x64_compat_sys_",  "__x64_sys_",  "__x32_compat_sys_",
-      "__ia32_compat_sys_", "__ia32_sys_", "__ia32_compat_sys_",
-      "compat_sys_",        "__do_sys_",   "sys_"};
+      "__x64_compat_sys_", "__x64_sys_",  "__x32_compat_sys_", "__ia32_compat_sys_",
+      "__ia32_sys_",       "compat_sys_", "__do_sys_",         "sys_"};
   for (const auto prefix : kPrefixes) {
     if (!symbol.starts_with(prefix)) continue;
     symbol.remove_prefix(prefix.size());

@@ -3,6 +3,7 @@
 #include "guest/descriptor_tables.h"
 #include "guest/linux/linux_macro.h"
 #include "policies/tables/linux/address_names.h"
+#include "policies/tables/linux/gate_names.h"
 #include "policies/tables/support.h"
 
 namespace ringside::policies {
@@ -15,7 +16,7 @@ using guest::RegisterGroups;
 constexpr std::size_t kColumns = 12;  // without those that name the handler
 
 bool add(const x86::CpuState& cpu, const guest::Placed<x86::IdtGate>& placed, AddressNames& names,
-         RowSink& sink) {
+         const GateNames& gates, RowSink& sink) {
   const auto& gate = placed.entry;
   const auto mode = cpu.paging_mode();
   // A task gate names a TSS and no handler (SDM vol. 3A, section 6.11).
@@ -36,19 +37,22 @@ bool add(const x86::CpuState& cpu, const guest::Placed<x86::IdtGate>& placed, Ad
                             cell(placed.gva.value),
                             cell(placed.gpa.value),
                             cell(to_hex(gate.raw_bytes()))};
-  names.add(row, has_handler ? std::optional(gate.handler) : std::nullopt);
+  const auto handler = has_handler ? std::optional(gate.handler) : std::nullopt;
+  names.add(row, handler);
+  gates.add(row, gate.vector, handler);
   return sink.row(std::move(row));
 }
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   AddressNames names(snapshot, request, kColumns, sink);
+  const GateNames gates(snapshot, request, kColumns + kAddressNames, sink);
   for (const auto* cpu : protected_cpus(snapshot, RegisterGroups::tables, request, sink)) {
     guest::AddressSpace space(snapshot, x86::PagingRoot::of(*cpu));
     const auto idt = guest::read_idt(space, *cpu);
     for (const auto& error : idt.unreadable)
       sink.incomplete(error.within("vCPU " + std::to_string(cpu->index)));
     for (const auto& gate : idt.entries)
-      if (request.wants("vector", std::int64_t{gate.entry.vector}) && !add(*cpu, gate, names, sink))
+      if (request.wants("vector", std::int64_t{gate.entry.vector}) && !add(*cpu, gate, names, gates, sink))
         return {};
   }
   return {};
@@ -59,7 +63,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
 Table idt_table() {
   return {.name = "idt",
           .doc = "The interrupt descriptor table of each vCPU: one row a gate.",
-          .columns = with_address_names(
+          .columns = with_gate_names(with_address_names(
               {{"vcpu", ColumnType::integer, "number of the vCPU, from 0"},
                {"vector", ColumnType::integer, "0 to 255"},
                {"present", ColumnType::boolean, "the gate is in use"},
@@ -71,7 +75,7 @@ Table idt_table() {
                {"kernel", ColumnType::boolean, "the handler lies in the kernel half; NULL if it has none"},
                {"gva", ColumnType::address, "where the gate stands", Stability::kept},
                {"gpa", ColumnType::address, "the same, guest-physical", Stability::kept},
-               {"raw", ColumnType::bytes, "its bytes", Stability::kept}}),
+               {"raw", ColumnType::bytes, "its bytes", Stability::kept}})),
           .pushdown = {"vcpu", "vector"},
           .identity = {"vcpu", "vector"},
           .example = "SELECT vector, handler, dpl FROM idt WHERE vcpu = 0 AND present AND dpl = 3",

@@ -12,6 +12,7 @@
 // What the tables share. Each table is one file with one function that registry.cpp calls.
 namespace ringside::policies {
 
+Table file_pages_table();
 Table dmesg_table();
 Table gdt_table();
 Table guest_table();
@@ -19,12 +20,15 @@ Table idt_table();
 Table interfaces_table();
 Table kernel_table();
 Table memory_ranges_table();
+Table mounts_table();
 Table module_parameters_table();
 Table module_regions_table();
 Table module_sections_table();
 Table modules_table();
 Table msrs_table();
 Table page_mappings_table();
+Table process_files_table();
+Table process_maps_table();
 Table processes_table();
 Table registers_table();
 Table symbols_table();
@@ -35,6 +39,8 @@ Table sockets_table();
 Table sysctl_table();
 Table threads_table();
 Table tss_table();
+Table type_members_table();
+Table types_table();
 Table vcpus_table();
 
 template <std::unsigned_integral T>

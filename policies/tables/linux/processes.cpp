@@ -12,6 +12,8 @@ const std::vector<TaskColumn>& columns() {
                                         "comm",
                                         "name",
                                         "kernel_thread",
+                                        "exe",
+                                        "cmdline",
                                         "state",
                                         "exit_state",
                                         "flags",

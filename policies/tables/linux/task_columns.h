@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,10 @@ class TaskContext {
   std::optional<std::chrono::sys_time<std::chrono::nanoseconds>> boot_time();
   /// Of the task's address space; of none if it has none (kernel threads, tasks past their end).
   guest::linux::MemorySizes sizes(const guest::linux::Task& task);
+  /// The path of what it executes, and its arguments with a blank between them. nullopt: it has none, or the
+  /// sink knows why it could not be read.
+  std::optional<std::string> executable(const guest::linux::Task& task);
+  std::optional<std::string> command_line(const guest::linux::Task& task);
 
  private:
   guest::linux::Kernel& kernel_;

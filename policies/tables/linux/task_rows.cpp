@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/boot_time.h"
+#include "guest/linux/process_details.h"
 #include "policies/tables/linux/support.h"
 #include "policies/tables/linux/task_columns.h"
 
@@ -34,6 +35,24 @@ guest::linux::MemorySizes TaskContext::sizes(const Task& task) {
   last_sizes_ = sizes.value_or(guest::linux::MemorySizes{});
   last_sizes_of_ = *task.mm;
   return last_sizes_;
+}
+
+std::optional<std::string> TaskContext::executable(const Task& task) {
+  if (!task.mm || *task.mm == Gva{0}) return std::nullopt;
+  auto path = guest::linux::executable_path(kernel_, *task.mm);
+  if (path) return std::move(*path);
+  // A kernel thread that borrows an address space has one that executes nothing.
+  if (path.error().code != Errc::not_found)
+    sink_.incomplete(path.error().within("the executable of process " + std::to_string(task.tgid)));
+  return std::nullopt;
+}
+
+std::optional<std::string> TaskContext::command_line(const Task& task) {
+  if (!task.mm || *task.mm == Gva{0}) return std::nullopt;
+  auto line = guest::linux::command_line(kernel_, *task.mm);
+  if (line) return guest::linux::join_strings(*line);
+  sink_.incomplete(line.error().within("the command line of process " + std::to_string(task.tgid)));
+  return std::nullopt;
 }
 
 namespace {

@@ -61,4 +61,8 @@ void expect_same_rows(const std::string& what, Rows ours, Rows theirs) {
                            only_theirs.size());
 }
 
+void expect_answered(policies::Database& database, const Question& question) {
+  expect_same_rows(question.what, select(database, question.sql), question.answer);
+}
+
 }  // namespace ringside::lab

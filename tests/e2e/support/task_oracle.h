@@ -6,12 +6,7 @@
 
 namespace ringside::lab {
 
-/// The queries, and what the guest's /proc answers to them. Left out: kworkers, which come and go on the
-/// quietest guest, and what changes while `lab capture` runs.
-struct Question {
-  std::string what, sql;
-  Rows answer;
-};
+/// Left out: kworkers, which come and go on the quietest guest, and what changes while `lab capture` runs.
 Question processes_question(const Oracle& oracle);
 Question threads_question(const Oracle& oracle);
 

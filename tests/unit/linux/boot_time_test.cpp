@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/boot_time.h"
+
+#include "tests/unit/support/fake_kernel.h"
+
+#include <gtest/gtest.h>
+
+namespace ringside::guest::linux {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+/// A guest that booted at second 1 000 000 and was suspended for 10 s since.
+class BootTime : public ::testing::Test {
+ protected:
+  void describe(bool named) {
+    auto& btf = kernel_.btf_writer();
+    const auto s64 = btf.integer("long long", 8, true), u32 = btf.integer("unsigned int", 4);
+    const auto timespec = btf.struct_("timespec64", 16, {{"tv_sec", s64, 0}, {"tv_nsec", s64, 64}});
+    const auto timekeeper =
+        btf.struct_("timekeeper", 48,
+                    {{"wall_to_monotonic", timespec, 64}, {"offs_real", s64, 192}, {"offs_boot", s64, 256}});
+    const auto counter = btf.struct_("seqcount_raw_spinlock", 4, {{"sequence", u32, 0}});
+    btf.typedef_("seqcount_raw_spinlock_t", counter);
+    if (named) btf.struct_("tk_data", 128, {{"seq", counter, 0}, {"timekeeper", timekeeper, 256}});
+  }
+  void fill(Gva timekeeper) {
+    kernel_.put(timekeeper + 8, std::int64_t{-1'000'010 - 1});
+    kernel_.put(timekeeper + 16, std::int64_t{kSecond / 4 * 3});
+    kernel_.put(timekeeper + 24, 1'000'010 * kSecond + kSecond / 4);
+    kernel_.put(timekeeper + 32, 10 * kSecond);
+  }
+  static constexpr std::int64_t kExpected = 1'000'000 * kSecond + kSecond / 4;
+
+  testing::FakeKernel kernel_;
+};
+
+TEST_F(BootTime, IsFoundBehindTheCounterOfAStructWithoutAName) {
+  describe(false);
+  fill(kernel_.define_variable("tk_core", 128) + 8);
+  const auto found = boot_time(kernel_);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->time_since_epoch().count(), kExpected);
+}
+
+TEST_F(BootTime, IsFoundByTypeWhereTheStructHasAName) {
+  describe(true);
+  fill(kernel_.define_variable("timekeeper_data", 256) + 32);
+  const auto found = boot_time(kernel_);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->time_since_epoch().count(), kExpected);
+}
+
+TEST_F(BootTime, WhatIsNoTimekeeperIsAMismatch) {
+  describe(false);
+  fill(kernel_.define_variable("tk_core", 128) + 16);
+  const auto found = boot_time(kernel_);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Errc::mismatch);
+}
+
+TEST_F(BootTime, IsUnknownWhereTheTimekeeperHasNoSymbol) {
+  describe(false);
+  const auto found = boot_time(kernel_);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace ringside::guest::linux

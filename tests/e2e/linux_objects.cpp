@@ -2,7 +2,9 @@
 // What the tables say of a guest's kernel objects, against what the guest's own /proc says: a quiet guest
 // with 500 processes and 60 modules.
 #include "tests/e2e/support/attached.h"
+#include "tests/e2e/support/file_oracle.h"
 #include "tests/e2e/support/kernel_state_oracle.h"
+#include "tests/e2e/support/module_oracle.h"
 #include "tests/e2e/support/socket_oracle.h"
 #include "tests/e2e/support/task_oracle.h"
 #include "tests/lab/oracle.h"
@@ -45,6 +47,16 @@ TEST_P(LinuxObjects, TablesEqualProc) {
   expect_answered(**database, processes_question(oracle));
   expect_answered(**database, threads_question(oracle));
   for (const Question& question : socket_questions(oracle)) expect_answered(**database, question);
+  expect_answered(**database, open_files_question(oracle));
+  expect_answered(**database, maps_question(oracle));
+  expect_answered(**database, mounts_question(oracle));
+  expect_answered(**database, modules_question(oracle));
+  expect_answered(**database, module_sections_question(oracle));
+  expect_answered(
+      **database,
+      module_parameters_question(
+          oracle,
+          select(**database, "SELECT module || ' ' || name FROM module_parameters WHERE value IS NOT NULL")));
   expect_answered(**database, dmesg_question(oracle));
   expect_answered(**database, sysctl_names_question(oracle));
   const Rows known = select(**database, "SELECT DISTINCT name FROM sysctl WHERE value IS NOT NULL");

@@ -13,11 +13,8 @@ namespace linux = guest::linux;
 using linux::Module;
 using P = linux::ModuleParts;
 
-Value address(const std::optional<guest::Gva>& gva) {
+Value address_or_null(const std::optional<guest::Gva>& gva) {
   return gva && *gva != guest::Gva{0} ? cell(gva->value) : null_cell();
-}
-Value text(const std::optional<std::string>& text) {
-  return text ? cell(*text) : null_cell();
 }
 Value number(const std::optional<std::int64_t>& value) {
   return value ? Value(*value) : null_cell();
@@ -37,7 +34,6 @@ struct ModuleColumn {
 };
 
 const std::vector<ModuleColumn>& columns() {
-  using enum ColumnType;
   constexpr auto live = Stability::live, kept = Stability::kept;
   static const std::vector<ModuleColumn> all = {
       {{"name", ColumnType::text, "of the module"}, P::none, [](const Module& m) { return cell(m.name); }},
@@ -46,11 +42,11 @@ const std::vector<ModuleColumn>& columns() {
        [](const Module& m) { return cell(linux::to_string(m.state)); }},
       {{"base", ColumnType::address, "first address of its text, as /proc/modules says", kept},
        P::layout,
-       [](const Module& m) { return address(m.base); }},
-      {{"size", integer, "bytes of all its regions, as /proc/modules says"},
+       [](const Module& m) { return address_or_null(m.base); }},
+      {{"size", ColumnType::integer, "bytes of all its regions, as /proc/modules says"},
        P::layout,
        [](const Module& m) { return cell_or_null(m.size); }},
-      {{"refcount", integer, "how often it is in use", live},
+      {{"refcount", ColumnType::integer, "how often it is in use", live},
        P::references,
        [](const Module& m) { return number(m.references); }},
       {{"used_by", ColumnType::text, "modules that use it, with commas between", live},
@@ -62,29 +58,30 @@ const std::vector<ModuleColumn>& columns() {
        [](const Module& m) { return m.taints ? cell(linux::taint_letters(*m.taints)) : null_cell(); }},
       {{"version", ColumnType::text, "that its source names; NULL if none"},
        P::texts,
-       [](const Module& m) { return text(m.version); }},
+       [](const Module& m) { return cell_or_null(m.version); }},
       {{"srcversion", ColumnType::text, "checksum of its source; NULL if it was built without"},
        P::texts,
-       [](const Module& m) { return text(m.srcversion); }},
+       [](const Module& m) { return cell_or_null(m.srcversion); }},
       {{"build_id", ColumnType::text, "GNU build id, hexadecimal; NULL if it has none"},
        P::build_id,
-       [](const Module& m) { return text(m.build_id); }},
+       [](const Module& m) { return cell_or_null(m.build_id); }},
       {{"args", ColumnType::text, "parameters that it was loaded with"},
        P::texts,
-       [](const Module& m) { return text(m.args); }},
+       [](const Module& m) { return cell_or_null(m.args); }},
       {{"init", ColumnType::address, "its init function; NULL once that has run", kept},
        P::functions,
-       [](const Module& m) { return address(m.init); }},
+       [](const Module& m) { return address_or_null(m.init); }},
       {{"exit", ColumnType::address, "its exit function; NULL if it has none", kept},
        P::functions,
-       [](const Module& m) { return address(m.exit); }},
-      {{"symbols", integer, "symbols that the kernel keeps of it"},
+       [](const Module& m) { return address_or_null(m.exit); }},
+      {{"symbols", ColumnType::integer, "symbols that the kernel keeps of it"},
        P::symbols,
        [](const Module& m) { return cell_or_null(m.symbols); }},
-      {{"parameters", integer, "parameters that it takes"},
+      {{"parameters", ColumnType::integer, "parameters that it takes"},
        P::parameters,
        [](const Module& m) { return cell_or_null(m.parameters); }},
-      {{"load_order", integer, "1: the first loaded of those that are there; NULL if the list is torn", live},
+      {{"load_order", ColumnType::integer,
+        "1: the first loaded of those that are there; NULL if the list is torn", live},
        P::none,
        [](const Module& m) { return cell_or_null(m.load_order); }},
       {{"gva", ColumnType::address, "of its struct module", kept},

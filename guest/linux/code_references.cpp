@@ -13,7 +13,8 @@ constexpr std::uint64_t kMaxFunctionBytes = 8192;
 constexpr std::size_t kMaxReferences = 512;
 constexpr std::uint64_t kMaxDataBytes = std::uint64_t{24} << 20;
 
-/// The code of the function, up to the next symbol.
+}  // namespace
+
 Bytes code_of(Kernel& kernel, std::string_view function) {
   const SymbolTable& symbols = kernel.symbols();
   const auto index = symbols.find(function);
@@ -27,8 +28,6 @@ Bytes code_of(Kernel& kernel, std::string_view function) {
   if (!kernel.space().read(Gva{start}, code)) return {};
   return code;
 }
-
-}  // namespace
 
 std::vector<Gva> code_references(Kernel& kernel, std::initializer_list<std::string_view> functions) {
   // Such a kernel does not tell where its image ends either.

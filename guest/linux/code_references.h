@@ -16,4 +16,8 @@ namespace ringside::guest::linux {
 /// addresses.
 std::vector<Gva> code_references(Kernel& kernel, std::initializer_list<std::string_view> functions);
 
+/// The code of `function` up to the next symbol, at most 8 KiB; empty if this kernel has it not, or if it
+/// cannot be read.
+Bytes code_of(Kernel& kernel, std::string_view function);
+
 }  // namespace ringside::guest::linux

@@ -6,6 +6,8 @@
 #include "guest/linux/sysctl_value.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace ringside::guest::linux {
 
@@ -29,7 +31,7 @@ class Reader {
     value.length = entry.length;
     value.netns = netns;
     value.gva = entry.gva;
-    if (const auto format = handlers_.format(entry.handler)) {
+    if (const auto format = handlers_.format(entry.handler, value.name, entry.length)) {
       auto read = read_value(*format, entry);
       if (read)
         value.value = std::move(*read);
@@ -41,6 +43,7 @@ class Reader {
 
  private:
   Result<std::optional<std::string>> read_value(SysctlFormat format, const SysctlEntry& entry) {
+    if (format == SysctlFormat::uuid) return read_uuid(entry.data);
     // Without data or length the handlers write nothing (kernel/sysctl.c).
     if (entry.data.value == 0 || entry.length == 0) return std::optional<std::string>("");
     if (format == SysctlFormat::text) {
@@ -59,7 +62,20 @@ class Reader {
     }
     RINGSIDE_CHECK(kernel_.space().read(from, raw));
     if (format == SysctlFormat::bitmap) return std::optional(format_bitmap(raw));
-    return format_sysctl(format, raw, kernel_.pointer_size(), handlers_.hz());
+    auto text = format_sysctl(format, raw, kernel_.pointer_size(), handlers_.hz());
+    if (!text && !std::exchange(told_of_ticks_, true))
+      return fail(Errc::unavailable, "its unit is a tick, and how long that is is not known; others too");
+    return text;
+  }
+
+  /// One that has no place is made anew at each read, and so is one that was never read
+  /// (drivers/char/random.c).
+  Result<std::optional<std::string>> read_uuid(Gva data) {
+    if (data.value == 0) return std::optional<std::string>();
+    std::array<std::byte, 16> raw{};
+    RINGSIDE_CHECK(kernel_.space().read(data, raw));
+    if (raw[8] == std::byte{0}) return std::optional<std::string>();
+    return format_sysctl(SysctlFormat::uuid, raw, kernel_.pointer_size(), handlers_.hz());
   }
 
   std::string name_of(Gva function) {
@@ -73,6 +89,7 @@ class Reader {
   Kernel& kernel_;
   Listing<Sysctl>& listing_;
   SysctlHandlers handlers_;
+  bool told_of_ticks_ = false;
 };
 
 /// Sets of the first namespaces of other kinds; which there are depends on the release.
@@ -83,14 +100,11 @@ constexpr FirstNamespace kFirstNamespaces[] = {{"init_user_ns", "user_namespace"
                                                {"init_ipc_ns", "ipc_namespace", "ipc_set"},
                                                {"init_ipc_ns", "ipc_namespace", "mq_set"},
                                                {"init_pid_ns", "pid_namespace", "set"}};
-
 }  // namespace
 
 Result<Listing<Sysctl>> sysctls(Kernel& kernel, std::optional<std::string_view> name) {
-  SysctlTree tree(kernel);
-  RINGSIDE_CHECK(tree.usable());
-  RINGSIDE_TRY(const Gva root, kernel.symbol("sysctl_table_root"));
-  RINGSIDE_TRY(const Field global, kernel.field("ctl_table_root", "default_set"));
+  RINGSIDE_TRY(const SysctlPlace place, find_sysctl(kernel));
+  SysctlTree tree(kernel, place.layout);
   Listing<Sysctl> listing;
   Reader reader(kernel, listing);
   std::optional<std::uint32_t> netns;
@@ -101,11 +115,25 @@ Result<Listing<Sysctl>> sysctls(Kernel& kernel, std::optional<std::string_view> 
   };
   sink.problem = [&](Error error) { listing.problem(std::move(error)); };
 
-  tree.walk(root + global.offset, sink);
+  tree.walk(place.global, sink);
+  if (!place.by_types) {
+    // Without types only the first namespaces can be found, by functions that refer to them in 5.10 and
+    // in 6.1.
+    for (const Gva set : find_sets(kernel, place,
+                                   {"net_initial_ns", "capable", "get_ipc", "proc_ipc_dointvec",
+                                    "setup_ipc_sysctls", "setup_mq_sysctls"}))
+      tree.walk(set, sink);
+    listing.problem({Errc::unavailable,
+                     "sysctl values of network namespaces other than the first: this kernel tells no types"});
+    return listing;
+  }
   for (const auto& [symbol, type, set] : kFirstNamespaces) {
-    const auto first = kernel.find_symbol(symbol);
     const auto field = kernel.field(type, set);
-    if (first && field) tree.walk(*first + field->offset, sink);
+    if (!field) continue;  // another release, which keeps them elsewhere
+    if (const auto first = kernel.symbol(symbol))
+      tree.walk(*first + field->offset, sink);
+    else
+      listing.problem(first.error().within("sysctl values of " + std::string(symbol)));
   }
   const auto own = kernel.field("net", "sysctls");
   const auto namespaces = net_namespaces(kernel);

@@ -4,107 +4,93 @@
 #include "guest/linux/walkers.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace ringside::guest::linux {
 
 namespace {
 
-constexpr std::uint64_t kMaxEntries = 1u << 18;  // some 250 a network interface
-constexpr std::uint64_t kMaxTable = 1u << 16;    // entries registered at once
+constexpr std::uint64_t kMaxTogether = 1u << 16;  // tables registered at once
 constexpr unsigned kMaxDepth = 16;
 constexpr std::size_t kMaxName = 256;
 constexpr std::uint32_t kTypeMask = 0170000, kDirectory = 0040000, kLink = 0120000;
 
+std::string described(const std::string& prefix) {
+  return "sysctl " + (prefix.empty() ? std::string("root") : prefix.substr(0, prefix.size() - 1));
+}
+
 }  // namespace
 
-SysctlTree::SysctlTree(Kernel& kernel)
-    : kernel_(kernel),
-      node_(kernel, "ctl_node"),
-      header_(kernel, "ctl_table_header"),
-      table_(kernel, "ctl_table"),
-      node_header_(node_.add("header")),
-      tables_(header_.add("ctl_table")),
-      nodes_(header_.add("node")),
-      size_(header_.add("ctl_table_size", ObjectReader::Presence::optional)),
-      leaving_(header_.add("unregistering")),
-      name_(table_.add("procname")),
-      data_(table_.add("data")),
-      length_(table_.add("maxlen")),
-      mode_(table_.add("mode")),
-      handler_(table_.add("proc_handler")),
-      left_(kMaxEntries) {
-  const auto need = [&](auto result, auto& into) {
-    if (result)
-      into = *result;
-    else if (!unusable_)
-      unusable_ = result.error();
-  };
-  need(kernel.field("ctl_table_set", "dir"), root_directory_);
-  need(kernel.field("ctl_dir", "root"), tree_);
-  need(kernel.field("ctl_dir", "header"), header_in_directory_);
-  need(kernel.field("ctl_node", "node"), hook_);
-  if (const auto types = kernel.types()) {
-    need((*types)->size_of("ctl_node"), node_size_);
-    need((*types)->size_of("ctl_table"), table_size_);
-  }
-  for (const auto* reader : {&node_, &header_, &table_})
-    if (!unusable_ && !reader->missing().empty()) unusable_ = reader->missing().front();
-}
-
-Result<void> SysctlTree::usable() const {
-  if (unusable_) return fail(*unusable_);
-  return {};
-}
-
 void SysctlTree::walk(Gva set, const Sink& sink) {
-  walk_directory(set + root_directory_->offset, "", 0, sink);
+  walk_directory(set + layout_.set_directory, "", 0, sink);
 }
 
 void SysctlTree::walk_directory(Gva directory, const std::string& prefix, unsigned depth, const Sink& sink) {
-  const auto walked = walk_rb_tree(kernel_, directory + tree_->offset, left_, [&](Gva node) {
-    if (auto done = visit(Gva{node.value - hook_->offset}, prefix, depth, sink); !done)
-      sink.problem(done.error().within("sysctl " + (prefix.empty() ? "root" : prefix)));
+  const auto walked = walk_rb_tree(kernel_, directory + layout_.directory_tree, left_, [&](Gva node) {
+    if (auto done = visit(Gva{node.value - layout_.node_hook}, prefix, depth, sink); !done)
+      sink.problem(done.error().within(described(prefix)));
     return left_ > 0;
   });
-  if (!walked) sink.problem(walked.error().within("sysctl " + (prefix.empty() ? "root" : prefix)));
+  if (!walked) sink.problem(walked.error().within(described(prefix)));
 }
 
-/// `node`: struct ctl_node. The nodes of the tables that were registered together are an array, and so are
-/// the tables.
-Result<void> SysctlTree::visit(Gva node, const std::string& prefix, unsigned depth, const Sink& sink) {
-  if (left_ == 0) return fail(Errc::out_of_bounds, "more than " + std::to_string(kMaxEntries) + " values");
-  --left_;
-  RINGSIDE_CHECK(node_.read(node));
-  const Gva header = node_.pointer(node_header_).value_or(Gva{0});
-  RINGSIDE_CHECK(header_.read(header));
-  if (header_.pointer(leaving_).value_or(Gva{0}).value != 0) return {};
-  const Gva tables = header_.pointer(tables_).value_or(Gva{0}),
-            nodes = header_.pointer(nodes_).value_or(Gva{0});
-  const std::uint64_t distance = node - nodes, index = distance / node_size_;
-  const std::uint64_t count = std::min(header_.integer(size_).value_or(kMaxTable), kMaxTable);
-  if (distance % node_size_ != 0 || index >= count)
-    return fail(Errc::malformed, "the node at " + to_string(node) + " is none of its table's");
+Result<SysctlTree::Header> SysctlTree::header_at(Gva gva) {
+  if (gva == last_.gva) return last_;
+  Header header;
+  header.gva = gva;
+  RINGSIDE_TRY(header.tables, kernel_.read_pointer(gva + layout_.header_tables));
+  RINGSIDE_TRY(header.nodes, kernel_.read_pointer(gva + layout_.header_nodes));
+  RINGSIDE_TRY(const Gva leaving, kernel_.read_pointer(gva + layout_.header_leaving));
+  header.leaving = leaving.value != 0;
+  header.count = kMaxTogether;
+  if (layout_.header_count) {
+    RINGSIDE_TRY(const auto count, kernel_.read<std::uint32_t>(gva + *layout_.header_count));
+    header.count = std::min<std::uint64_t>(count, kMaxTogether);
+  }
+  last_ = header;
+  return header;
+}
+
+Result<SysctlEntry> SysctlTree::entry_at(Gva gva, const std::string& prefix) {
   SysctlEntry entry;
-  entry.gva = tables + index * table_size_;
-  RINGSIDE_CHECK(table_.read(entry.gva));
-  RINGSIDE_TRY(std::string name, kernel_.read_string(table_.pointer(name_).value_or(Gva{0}), kMaxName));
+  entry.gva = gva;
+  RINGSIDE_TRY(const Gva name_at, kernel_.read_pointer(gva + layout_.name));
+  RINGSIDE_TRY(entry.data, kernel_.read_pointer(gva + layout_.data));
+  RINGSIDE_TRY(entry.length, kernel_.read<std::uint32_t>(gva + layout_.length));
+  RINGSIDE_TRY(entry.mode, kernel_.read<std::uint16_t>(gva + layout_.mode));
+  RINGSIDE_TRY(entry.handler, kernel_.read_pointer(gva + layout_.handler));
+  RINGSIDE_TRY(std::string name, kernel_.read_string(name_at, kMaxName));
   // sysctl(8) writes the slash as a dot, and the dot as a slash.
   std::replace(name.begin(), name.end(), '.', '/');
   entry.name = prefix + name;
-  entry.mode = table_.u32(mode_).value_or(0);
-  if ((entry.mode & kTypeMask) == kLink) return {};
-  if ((entry.mode & kTypeMask) == kDirectory) {
-    if (depth == kMaxDepth) return fail(Errc::out_of_bounds, "directories are nested too deep");
-    const std::string below = entry.name + ".";
-    if (sink.enter(below))
-      walk_directory(Gva{header.value - header_in_directory_->offset}, below, depth + 1, sink);
-    return {};
+  return entry;
+}
+
+/// `node`: struct ctl_node.
+Result<void> SysctlTree::visit(Gva node, const std::string& prefix, unsigned depth, const Sink& sink) {
+  if (--left_ == 0) return fail(Errc::out_of_bounds, "more than " + std::to_string(kMaxEntries) + " entries");
+  RINGSIDE_TRY(const Gva header_at_, kernel_.read_pointer(node + layout_.node_header));
+  RINGSIDE_TRY(const Header header, header_at(header_at_));
+  if (header.leaving) return {};
+  const std::uint64_t distance = node - header.nodes, index = distance / layout_.node_size;
+  if (distance % layout_.node_size != 0 || index >= header.count)
+    return fail(Errc::malformed, "the node at " + to_string(node) + " is none of its table's");
+  RINGSIDE_TRY(SysctlEntry entry, entry_at(header.tables + index * layout_.table_size, prefix));
+  switch (entry.mode & kTypeMask) {
+    case kLink:
+      return {};
+    case kDirectory: {
+      if (depth == kMaxDepth) return fail(Errc::out_of_bounds, "directories are nested too deep");
+      const std::string below = entry.name + ".";
+      if (sink.enter(below))
+        walk_directory(Gva{header.gva.value - layout_.directory_header}, below, depth + 1, sink);
+      return {};
+    }
+    default:
+      sink.entry(std::move(entry));
+      return {};
   }
-  entry.data = table_.pointer(data_).value_or(Gva{0});
-  entry.handler = table_.pointer(handler_).value_or(Gva{0});
-  entry.length = table_.u32(length_).value_or(0);
-  sink.entry(std::move(entry));
-  return {};
 }
 
 }  // namespace ringside::guest::linux

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "guest/linux/object_reader.h"
+#include "guest/linux/sysctl_layout.h"
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace ringside::guest::linux {
 
@@ -15,14 +16,10 @@ struct SysctlEntry {
   std::uint32_t length = 0, mode = 0;
 };
 
-/// Walks the trees of directories that hold the sysctl tables (fs/proc/proc_sysctl.c). Layouts are asked for
-/// once.
+/// Walks the trees of directories that hold the sysctl tables (fs/proc/proc_sysctl.c).
 class SysctlTree {
  public:
-  explicit SysctlTree(Kernel& kernel);
-
-  /// Nothing can be walked without these.
-  Result<void> usable() const;
+  SysctlTree(Kernel& kernel, const SysctlLayout& layout) : kernel_(kernel), layout_(layout) {}
 
   struct Sink {
     /// False: leave out this directory ("net.ipv4.") and all below it.
@@ -31,21 +28,27 @@ class SysctlTree {
     std::function<void(Error)> problem;
   };
   /// The files below the root directory of a set (struct ctl_table_set); what belongs to another set is not
-  /// followed.
+  /// followed. All walks together visit a bounded number of entries.
   void walk(Gva set, const Sink& sink);
 
+  static constexpr std::uint64_t kMaxEntries = 1u << 18;  ///< some 250 a network interface
+
  private:
-  using Member = ObjectReader::Member;
+  /// Tables that were registered together: their nodes in the directory's tree are an array as they are.
+  struct Header {
+    Gva gva{0}, tables{0}, nodes{0};
+    std::uint64_t count = 0;
+    bool leaving = false;
+  };
   void walk_directory(Gva directory, const std::string& prefix, unsigned depth, const Sink& sink);
   Result<void> visit(Gva node, const std::string& prefix, unsigned depth, const Sink& sink);
+  Result<Header> header_at(Gva gva);
+  Result<SysctlEntry> entry_at(Gva gva, const std::string& prefix);
 
   Kernel& kernel_;
-  ObjectReader node_, header_, table_;
-  Member node_header_, tables_, nodes_, size_, leaving_, name_, data_, length_, mode_, handler_;
-  std::optional<Field> root_directory_, tree_, header_in_directory_, hook_;
-  std::uint64_t node_size_ = 0, table_size_ = 0;
-  std::optional<Error> unusable_;
-  std::uint64_t left_;
+  const SysctlLayout layout_;
+  Header last_;  ///< most nodes have that of the node before
+  std::uint64_t left_ = kMaxEntries;
 };
 
 }  // namespace ringside::guest::linux

@@ -61,6 +61,12 @@ std::optional<std::string> format_sysctl(SysctlFormat format, ByteView data, uns
     case SysctlFormat::longs:
       return word == 8 ? list<std::uint64_t>(data, plain<std::uint64_t>)
                        : list<std::uint32_t>(data, plain<std::uint32_t>);
+    case SysctlFormat::uuid: {
+      std::string text = to_hex(data);
+      for (const std::size_t dash : {8, 13, 18, 23})
+        if (dash < text.size()) text.insert(dash, 1, '-');
+      return text;
+    }
     default:
       break;
   }

@@ -14,17 +14,20 @@ namespace ringside::guest::linux {
 
 /// How the handler of a sysctl value writes it.
 enum class SysctlFormat : std::uint8_t {
-  text,          ///< char[]
-  boolean,       ///< bool
-  bytes,         ///< u8[]
-  integers,      ///< int[]
-  unsigneds,     ///< unsigned int[]
-  longs,         ///< unsigned long[]
-  longs_ms,      ///< unsigned long[], jiffies shown as milliseconds
-  seconds,       ///< int[], jiffies shown as seconds
-  user_ticks,    ///< int[], jiffies shown as hundredths of a second
-  milliseconds,  ///< int[], jiffies shown as milliseconds
-  bitmap,        ///< a pointer to a bitmap, shown as ranges
+  text,               ///< char[]
+  boolean,            ///< bool
+  bytes,              ///< u8[]
+  integers,           ///< int[]
+  unsigneds,          ///< unsigned int[]
+  longs,              ///< unsigned long[]
+  longs_ms,           ///< unsigned long[], jiffies shown as milliseconds
+  seconds,            ///< int[], jiffies shown as seconds
+  user_ticks,         ///< int[], jiffies shown as hundredths of a second
+  milliseconds,       ///< int[], jiffies shown as milliseconds
+  bitmap,             ///< a pointer to a bitmap, shown as ranges
+  uuid,               ///< 16 bytes
+  bytes_or_integers,  ///< by length; SysctlHandlers decides
+  neighbour,          ///< by the name of the file; SysctlHandlers decides
 };
 
 /// What stands at `data`, as the kernel's handler would write it (kernel/sysctl.c), without the newline.
@@ -38,7 +41,8 @@ std::string format_bitmap(ByteView bits);
 class SysctlHandlers {
  public:
   explicit SysctlHandlers(Kernel& kernel);
-  std::optional<SysctlFormat> format(Gva handler) const;
+  /// `name`, `length`: of the value. nullopt: an unknown handler, or one that computes.
+  std::optional<SysctlFormat> format(Gva handler, std::string_view name, std::uint32_t length) const;
   std::optional<unsigned> hz() const { return hz_; }
 
  private:

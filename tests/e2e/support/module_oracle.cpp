@@ -30,7 +30,7 @@ std::map<std::pair<std::string, std::string>, std::string> triples(const std::ve
 Question modules_question(const Oracle& oracle) {
   Question question{
       "modules",
-      "SELECT name, size, refcount, used_by, state, base, taints, srcversion, version, load_order "
+      "SELECT name, size, refcount, used_by, state, ifnull(base, 0), taints, srcversion, version, load_order "
       "FROM modules",
       {}};
   const auto facts = triples(oracle.lines("module_facts"));

@@ -18,8 +18,8 @@ struct FoundKernel {
   Error why;
 };
 
-/// Who stands behind a vCPU's entry into the kernel: bytes noted so that a verdict falls when they change.
-constexpr std::size_t kBannerNoted = 64;
+/// Bytes of banner and build id that are noted, so that a verdict falls when they change.
+constexpr std::size_t kProofNoted = 36;
 
 }  // namespace
 
@@ -57,8 +57,8 @@ void DiscoveredKernel::note_proof() {
   for (const auto& cpu : cpus)
     if ((cpu.cr0 & x86::cr0::kPg) != 0)
       (void)space_.read(cpu.idt.base + std::uint64_t{14} * gate.size(), gate);
-  std::array<std::byte, kBannerNoted> banner;
-  if (const auto at = find_symbol("linux_banner")) (void)space_.read(*at, banner);
+  std::array<std::byte, kProofNoted> bytes;
+  for (const Gva at : found_.proof) (void)space_.read(at, bytes);
 }
 
 Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
@@ -164,8 +164,8 @@ void DiscoveredKernel::hold_tables() {
   };
   range("__start_BTF", "__stop_BTF");
   range("__start_notes", "__stop_notes");
-  for (const auto name : {"linux_banner", "init_uts_ns"})
-    if (const auto at = find_symbol(name)) add(at->value, at->value + kPageSize);
+  if (const auto at = find_symbol("init_uts_ns")) add(at->value, at->value + kPageSize);
+  for (const Gva at : found_.proof) add(at.value, at.value + kPageSize);
   snapshot_.prefetch(pages);
 }
 

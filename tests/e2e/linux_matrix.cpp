@@ -222,6 +222,7 @@ INSTANTIATE_TEST_SUITE_P(Cells, KernelMatrix, testing::ValuesIn(selected_cells()
                          [](const auto& test) { return test_name(test.param.name); });
 
 TEST(KernelMatrixTable, ListsEveryCell) {
+  if (std::getenv("RINGSIDE_WRITE_MATRIX") != nullptr) GTEST_SKIP() << "it is about to be written";
   const auto rows = read_matrix_table();
   for (const Cell& cell : kernel_matrix())
     EXPECT_TRUE(rows.contains(cell.name)) << "docs/kernel-matrix.md lacks the cell " << cell.name;

@@ -40,11 +40,13 @@ TEST_P(RecordedTables, AreReadToTheirLastColumnOrSayWhatIsMissing) {
     std::string columns = "count(*)";
     for (const auto& column : table.columns) columns += ", count(\"" + std::string(column.name) + "\")";
     const auto result = database_->query("SELECT " + columns + " FROM " + std::string(table.name));
-    if (table.name == "msrs") continue;  // they were not recorded
+    if (table.name == "msrs") continue;                             // they were not recorded
+    if (table.name == "interrupt_stacks" && is_32_bit()) continue;  // the IST is one of 64-bit mode
     if (is_32_bit()) {
       // These kernels have no type information: a table may be unknown, but never silently empty.
-      if (result && std::get<std::int64_t>(result->rows.at(0).at(0)) == 0)
-        EXPECT_FALSE(result->incomplete.empty()) << table.name;
+      const bool silent =
+          result && std::get<std::int64_t>(result->rows.at(0).at(0)) == 0 && result->incomplete.empty();
+      EXPECT_FALSE(silent) << table.name;
       continue;
     }
     ASSERT_TRUE(result.has_value()) << table.name << ": " << result.error().message;

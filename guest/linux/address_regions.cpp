@@ -116,10 +116,10 @@ void AddressRegions::lay_out_64() {
   const std::uint64_t direct_map = variable("page_offset_base", fixed.direct_map),
                       vmalloc = variable("vmalloc_base", fixed.vmalloc),
                       vmemmap = variable("vmemmap_base", fixed.vmemmap);
-  // Where KASLR has to end (arch/x86/mm/kaslr.c, vaddr_end).
-  constexpr std::uint64_t kFixedPart = 0xfffffe0000000000;
+  // KASLR spreads the three over all that lies below the CPU entry areas (arch/x86/mm/kaslr.c, vaddr_end).
+  constexpr std::uint64_t kCpuEntryAreas = 0xfffffe0000000000;
   add(Region::user, 0, std::uint64_t{1} << (five_level ? 56 : 47));
-  if (fixed.ldt < direct_map && direct_map < vmalloc && vmalloc < vmemmap && vmemmap < kFixedPart) {
+  if (fixed.ldt < direct_map && direct_map < vmalloc && vmalloc < vmemmap && vmemmap < kCpuEntryAreas) {
     add(Region::ldt, fixed.ldt, kTiB / 2);
     add(Region::direct_map, direct_map, fixed.direct_map_size);
     add(Region::vmalloc, vmalloc, fixed.vmalloc_size);
@@ -128,7 +128,7 @@ void AddressRegions::lay_out_64() {
     problem_ =
         Error{Errc::mismatch, "page_offset_base, vmalloc_base and vmemmap_base do not follow each other"};
   }
-  add(Region::cpu_entry_area, 0xfffffe0000000000, kTiB / 2);
+  add(Region::cpu_entry_area, kCpuEntryAreas, kTiB / 2);
   add(Region::espfix, 0xffffff0000000000, kTiB / 2);
   add(Region::efi, 0xffffffef00000000, 64 * kGiB);
   // Without KASLR in the configuration, modules begin at 0xffffffffa0000000, else at 0xffffffffc0000000

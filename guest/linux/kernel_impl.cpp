@@ -14,7 +14,7 @@ namespace {
 
 /// What is kept with a snapshot: the kernel, or why there is none.
 struct FoundKernel {
-  std::unique_ptr<DiscoveredKernel> kernel;
+  std::shared_ptr<Kernel> kernel;
   Error why;
 };
 
@@ -33,15 +33,26 @@ Result<Kernel*> Kernel::of(Snapshot& snapshot) {
     auto discovery = discover(snapshot, cache);
     snapshot.record_into(recorder);
     if (discovery)
-      found->kernel = std::make_unique<DiscoveredKernel>(snapshot, std::move(*discovery), cache);
+      found->kernel = std::make_shared<DiscoveredKernel>(snapshot, std::move(*discovery), cache);
     else
       found->why = std::move(discovery).error();
     kept = found.get();
     snapshot.keep(std::move(found));
   }
-  if (kept->kernel == nullptr) return fail(kept->why);
+  if (kept->kernel == nullptr) {
+    // There may be a kernel at any moment: a verdict on its absence lasts no longer than the vCPUs stand
+    // still.
+    snapshot.cpus(RegisterGroups::general | RegisterGroups::control | RegisterGroups::tables);
+    return fail(kept->why);
+  }
   kept->kernel->note_proof();
   return kept->kernel.get();
+}
+
+void Kernel::set(Snapshot& snapshot, std::shared_ptr<Kernel> kernel) {
+  auto found = std::make_shared<FoundKernel>();
+  found->kernel = std::move(kernel);
+  snapshot.keep(std::move(found));
 }
 
 DiscoveredKernel::DiscoveredKernel(Snapshot& snapshot, Discovery found, KernelCache* cache)

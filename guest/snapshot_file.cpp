@@ -97,7 +97,7 @@ bool is_memory(const memory::MemoryMap& map, Gpa page) {
 
 }  // namespace
 
-Result<void> save_snapshot(const Snapshot& snapshot, const std::string& path) {
+Result<void> save_snapshot(const Snapshot& snapshot, const std::string& path, Compression compression) {
   std::vector<std::uint64_t> gpas;
   for (const auto& [gpa, page] : snapshot.pages()) gpas.push_back(gpa);
   std::sort(gpas.begin(), gpas.end());
@@ -112,7 +112,7 @@ Result<void> save_snapshot(const Snapshot& snapshot, const std::string& path) {
     return file.write(bytes);
   };
   RINGSIDE_CHECK(write(write_header({metadata.size(), gpas.size()})));
-  Compressor body(write);
+  Compressor body(write, compression);
   RINGSIDE_CHECK(body.add(as_bytes(metadata)));
   for (const std::uint64_t gpa : gpas) {
     RINGSIDE_CHECK(body.add(bytes_of(gpa)));

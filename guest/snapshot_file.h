@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "guest/snapshot.h"
+#include "guest/snapshot_stream.h"
 
 #include <memory>
 #include <string>
@@ -13,7 +14,8 @@ namespace ringside::guest {
 /// Writes a snapshot: guest info, memory map, registers and every page that it holds. Versioned, compressed
 /// (zstd), with a SHA-256 over everything. The format is described in docs/snapshot-format.md. The file
 /// appears whole or not at all (written beside, synced, renamed).
-Result<void> save_snapshot(const Snapshot& snapshot, const std::string& path);
+Result<void> save_snapshot(const Snapshot& snapshot, const std::string& path,
+                           Compression compression = Compression::fast);
 
 /// Loads one. Pages that were not saved read as `unavailable`. `malformed` for a wrong magic, version,
 /// checksum or length; a hostile file costs no more than its own size and the bound of 64 GiB of claimed

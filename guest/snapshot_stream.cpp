@@ -12,8 +12,9 @@ namespace ringside::guest {
 
 namespace {
 
-constexpr int kLevel = 3;          // zstd's default: about 400 MB/s
-constexpr int kMaxWindowLog = 23;  // 8 MiB, more than level 3 writes; bounds a hostile frame's memory
+constexpr int kLevel = 3;  // zstd's default: about 400 MB/s
+constexpr int kSmallLevel = 19;
+constexpr int kMaxWindowLog = 23;  // 8 MiB; bounds a hostile frame's memory
 
 tl::unexpected<Error> broken(const std::string& why) {
   return fail(Errc::malformed, "the snapshot's compressed data is broken: " + why);
@@ -26,9 +27,12 @@ struct Compressor::Context {
   Bytes out = Bytes(ZSTD_CStreamOutSize());
 };
 
-Compressor::Compressor(Sink sink) : context_(std::make_unique<Context>()), sink_(std::move(sink)) {
+Compressor::Compressor(Sink sink, Compression compression)
+    : context_(std::make_unique<Context>()), sink_(std::move(sink)) {
   if (!context_->zstd) throw std::bad_alloc();
-  ZSTD_CCtx_setParameter(context_->zstd.get(), ZSTD_c_compressionLevel, kLevel);
+  const bool small = compression == Compression::small;
+  ZSTD_CCtx_setParameter(context_->zstd.get(), ZSTD_c_compressionLevel, small ? kSmallLevel : kLevel);
+  if (small) ZSTD_CCtx_setParameter(context_->zstd.get(), ZSTD_c_windowLog, kMaxWindowLog);
 }
 
 Compressor::~Compressor() = default;

@@ -11,11 +11,16 @@
 
 namespace ringside::guest {
 
+enum class Compression {
+  fast,   ///< as fast as memory can be read
+  small,  ///< ten times slower, a quarter smaller: for files that are kept
+};
+
 /// Compresses what it is given into one zstd frame, piece by piece, and hands on what comes out.
 class Compressor {
  public:
   using Sink = std::function<Result<void>(ByteView)>;
-  explicit Compressor(Sink sink);
+  explicit Compressor(Sink sink, Compression compression = Compression::fast);
   ~Compressor();
   Compressor(const Compressor&) = delete;
   Result<void> add(ByteView bytes);

@@ -74,14 +74,15 @@ Result<MemoryArea> AreaReader::read(Gva vma, bool names, const Landmarks& landma
 }
 
 void AreaReader::take_file(MemoryArea& area, const Problem& problem) {
+  area.inode.reset();
+  area.device.reset();
   const auto file = files_.file(area.file);
   if (!file) return problem(file.error());
   area.file_inode = file->inode;
   const auto inode = files_.user_inode(*file);
   if (!inode) return problem(inode.error());
   area.inode = inode->number;
-  area.major = inode->file_system.major;
-  area.minor = inode->file_system.minor;
+  area.device = inode->file_system;
 }
 
 /// The order of the questions is get_vma_name()'s (fs/proc/task_mmu.c).

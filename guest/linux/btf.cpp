@@ -71,6 +71,23 @@ std::string_view Btf::name(Id id) const {
   return string(record(id).name);
 }
 
+Btf::Id Btf::refers_to(Id id) const {
+  const auto type = record(id);
+  switch (type.kind) {
+    case Kind::pointer:
+    case Kind::typedef_:
+    case Kind::volatile_:
+    case Kind::const_:
+    case Kind::restrict_:
+    case Kind::function:
+    case Kind::variable:
+    case Kind::type_tag:
+      return type.size_or_type;
+    default:
+      return 0;
+  }
+}
+
 /// What stands behind typedefs and qualifiers; nullopt if they do not end.
 std::optional<Btf::Id> Btf::strip(Id id) const {
   for (unsigned step = 0; step < kMaxSteps; ++step) {

@@ -68,12 +68,16 @@ class Btf final : public Types {
   /// "struct list_head *", "char[16]", "unsigned int": the type as C writes it, bounded.
   std::string spelled(Id id) const;
   std::optional<Id> find(Kind kind, std::string_view name) const;
+  /// What a typedef, pointer, qualifier, function or variable is of; 0 for other kinds.
+  Id refers_to(Id id) const;
 
   struct Member {
     std::string path;  ///< dotted; members of anonymous structs and unions appear as their own
     Field field;
     Id type = 0;
   };
+  /// A member of a struct or union by its path, as field() takes it.
+  Result<Member> member(Id id, std::string_view path) const;
   /// Members of a struct or union in order. `depth` 1 lists its own only (through anonymous ones), more goes
   /// into nested structs.
   std::vector<Member> members(Id id, unsigned depth = 1) const;
@@ -110,7 +114,7 @@ class Btf final : public Types {
     std::uint32_t bit_size = 0;  ///< of a bit field; 0: none, or it is the integer type that says so
   };
   struct Found {
-    RawMember member;
+    Id type = 0;
     Field field;  ///< seen from the outermost struct
   };
   struct Collector;
@@ -130,7 +134,7 @@ class Btf final : public Types {
   Result<Id> named(std::string_view type) const;
   // btf_members.cpp
   Result<Field> field_of(const RawMember& member, std::uint64_t struct_size) const;
-  static RawMember member(const Record& record, std::uint32_t index);
+  static RawMember raw_member(const Record& record, std::uint32_t index);
   void collect(Id id, const std::string& prefix, std::uint64_t offset, unsigned depth, unsigned level,
                Collector& into) const;
   // btf_enums.cpp

@@ -27,7 +27,7 @@ struct Btf::Collector {
 };
 
 /// `index` is below record.count.
-Btf::RawMember Btf::member(const Record& record, std::uint32_t index) {
+Btf::RawMember Btf::raw_member(const Record& record, std::uint32_t index) {
   const std::size_t at = 3 * std::size_t{index};
   RawMember member;
   member.name = record.word(at);
@@ -80,7 +80,7 @@ void Btf::collect(Id id, const std::string& prefix, std::uint64_t offset, unsign
   const auto count = std::min(type.count, kMaxMembers);
   for (std::uint32_t i = 0; i < count && !into.full(); ++i) {
     ++into.visits;
-    const auto raw = member(type, i);
+    const auto raw = raw_member(type, i);
     auto field = field_of(raw, type.size_or_type);
     if (!field || offset + field->offset > std::numeric_limits<std::uint32_t>::max()) continue;
     field->offset += static_cast<std::uint32_t>(offset);

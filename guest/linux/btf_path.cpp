@@ -34,14 +34,14 @@ Result<std::optional<Btf::Found>> Btf::find_member(Id id, std::string_view name,
   const auto count = std::min(type.count, kMaxMembers);
   for (std::uint32_t i = 0; i < count; ++i) {
     if (budget-- == 0) return fail(Errc::out_of_bounds, "BTF: structs nested too often");
-    const auto raw = member(type, i);
+    const auto raw = raw_member(type, i);
     const auto member_name = string(raw.name);
     if (member_name != name && !member_name.empty()) continue;
     if (!member_name.empty()) {
       RINGSIDE_TRY(Field field, field_of(raw, type.size_or_type));
       if (offset + field.offset > kMaxOffset) return fail(Errc::out_of_bounds, "BTF: a struct beyond 4 GiB");
       field.offset += static_cast<std::uint32_t>(offset);
-      return Found{raw, field};
+      return Found{raw.type, field};
     }
     const auto inner = strip(raw.type);
     if (!inner || !record(*inner).aggregate()) continue;
@@ -74,34 +74,41 @@ Result<void> Btf::subscript(std::string_view digits, Id& type, Field& field) con
 
 Result<Field> Btf::field(std::string_view type, std::string_view path) const {
   RINGSIDE_TRY(const Id id, named(type));
-  const auto outer = strip(id);
-  if (!outer || !record(*outer).aggregate())
-    return fail(Errc::not_found, "`" + std::string(type) + "` is no struct or union");
+  RINGSIDE_TRY(const Member found, member(id, path));
+  return found.field;
+}
 
-  const std::string of_what =
-      std::string(kind(*outer) == Kind::union_ ? "union " : "struct ") + std::string(type);
+Result<Btf::Member> Btf::member(Id id, std::string_view path) const {
+  const auto outer = strip(id);
+  const auto type = outer ? record(*outer) : Record{};
+  const std::string name_of(string(record(id).name));
+  if (!type.aggregate()) return fail(Errc::not_found, "`" + name_of + "` is no struct or union");
+
+  const std::string of_what = (type.kind == Kind::union_ ? "union " : "struct ") + name_of;
   const std::string context = of_what + ", member `" + std::string(path) + "`";
-  Id at = *outer;
-  Field field;
+  Member result;
+  result.path = path;
+  result.type = *outer;
   unsigned budget = kMaxVisits;
   std::string_view rest = path;
   for (unsigned element = 0; element < kMaxElements; ++element) {
     std::string_view name;
     std::tie(name, rest) = cut(rest, ".[");
-    const auto inside = strip(at);
-    auto found = inside && !name.empty() ? find_member(*inside, name, field.offset, 0, budget)
+    const auto inside = strip(result.type);
+    auto found = inside && !name.empty() ? find_member(*inside, name, result.field.offset, 0, budget)
                                          : Result<std::optional<Found>>(std::nullopt);
     if (!found) return fail(found.error().within(context));
     if (!*found) return fail(Errc::not_found, of_what + " has no member `" + std::string(path) + "`");
-    field = (*found)->field;
-    at = (*found)->member.type;
+    result.field = (*found)->field;
+    result.type = (*found)->type;
     while (rest.starts_with('[')) {
       const auto [digits, close] = cut(rest.substr(1), "]");
       if (close.empty()) return fail(Errc::invalid_argument, context + ": a bracket is not closed");
-      if (auto done = subscript(digits, at, field); !done) return fail(done.error().within(context));
+      if (auto done = subscript(digits, result.type, result.field); !done)
+        return fail(done.error().within(context));
       rest = close.substr(1);
     }
-    if (rest.empty()) return field;
+    if (rest.empty()) return result;
     if (!rest.starts_with('.')) return fail(Errc::invalid_argument, context + ": `.` or `[` is missing");
     rest.remove_prefix(1);
   }

@@ -24,20 +24,28 @@ FileReader::FileReader(Kernel& kernel)
       mapping_(inode_.add("i_mapping")),
       super_dev_(kernel.field("super_block", "s_dev")),
       dentry_inode_(kernel.field("dentry", "d_inode")),
-      backing_(kernel.field("backing_file", "user_path").has_value()) {}
+      backing_(backing_files(kernel)) {}
+
+std::vector<Error> FileReader::missing() const {
+  std::vector<Error> all = file_.missing();
+  all.insert(all.end(), inode_.missing().begin(), inode_.missing().end());
+  if (!super_dev_) all.push_back(super_dev_.error());
+  return all;
+}
 
 Result<FileFacts> FileReader::file(Gva address) {
-  if (!file_.missing().empty()) return fail(file_.missing().front());
+  if (!file_.has(file_inode_)) return fail(kernel_.field("file", "f_inode").error());
   if (auto read = file_.read(address); !read)
     return fail(read.error().within("file at " + to_string(address)));
   FileFacts facts;
   facts.address = address;
   facts.inode = file_.pointer(file_inode_).value_or(Gva{0});
   facts.operations = file_.pointer(file_operations_).value_or(Gva{0});
-  facts.private_data = file_.pointer(file_private_).value_or(Gva{0});
-  facts.flags = file_.u32(file_flags_).value_or(0);
-  facts.mode = file_.u32(file_mode_).value_or(0);
-  facts.position = static_cast<std::int64_t>(file_.integer(file_position_).value_or(0));
+  facts.private_data = file_.pointer(file_private_);
+  facts.flags = file_.u32(file_flags_);
+  facts.mode = file_.u32(file_mode_);
+  if (const auto position = file_.integer(file_position_))
+    facts.position = static_cast<std::int64_t>(*position);
   return facts;
 }
 
@@ -52,24 +60,25 @@ Result<DeviceNumber> FileReader::device_of(Gva super_block) {
 Result<InodeFacts> FileReader::inode(Gva address) {
   if (const auto known = inodes_.find(address.value); known != inodes_.end()) return known->second;
   if (address == Gva{0}) return fail(Errc::malformed, "a file without an inode");
-  if (!inode_.missing().empty()) return fail(inode_.missing().front());
   const auto at = [&] { return "inode at " + to_string(address); };
   if (auto read = inode_.read(address); !read) return fail(read.error().within(at()));
   InodeFacts facts;
   facts.address = address;
-  facts.number = inode_.integer(number_).value_or(0);
-  facts.mode = inode_.u32(mode_).value_or(0);
-  facts.device = DeviceNumber::of(inode_.integer(rdev_).value_or(0));
-  facts.mapping = inode_.pointer(mapping_).value_or(Gva{0});
-  auto device = device_of(inode_.pointer(super_block_).value_or(Gva{0}));
-  if (!device) return fail(device.error().within(at()));
-  facts.file_system = *device;
+  facts.number = inode_.integer(number_);
+  facts.mode = inode_.u32(mode_);
+  if (const auto device = inode_.integer(rdev_)) facts.device = DeviceNumber::of(*device);
+  facts.mapping = inode_.pointer(mapping_);
+  if (const auto super_block = inode_.pointer(super_block_); super_block && super_dev_) {
+    auto device = device_of(*super_block);
+    if (!device) return fail(device.error().within(at()));
+    facts.file_system = *device;
+  }
   if (inodes_.size() >= kMaxKept) inodes_.clear();
   return inodes_[address.value] = facts;
 }
 
 Result<InodeFacts> FileReader::user_inode(const FileFacts& file) {
-  if (!backing_ || (file.mode & fmode::kBacking) == 0) return inode(file.inode);
+  if (!backing_ || !file.mode || !backing_->is_one(*file.mode)) return inode(file.inode);
   if (!dentry_inode_) return fail(dentry_inode_.error());
   RINGSIDE_TRY(const Path path, path_of_file(kernel_, file.address));
   RINGSIDE_TRY(const Gva address, kernel_.read_pointer_field(path.dentry, *dentry_inode_));

@@ -12,9 +12,9 @@ namespace ringside::guest::linux {
 
 namespace {
 
-/// Those that were asked for by name, so that a question about each member does not read them again.
+/// Those that were read, by the place of their bytes.
 struct KeptModuleBtfs {
-  std::map<std::string, Result<std::shared_ptr<const Btf>>, std::less<>> by_name;
+  std::map<Gva, Result<std::shared_ptr<const Btf>>> by_place;
 };
 
 /// Reads struct btf.
@@ -41,6 +41,18 @@ class ModuleBtfReader {
   ObjectReader::Member name_, data_, size_, first_id_, first_string_;
 };
 
+Result<std::shared_ptr<const Btf>> read(Kernel& kernel, const ModuleBtf& module) {
+  RINGSIDE_TRY(const auto base, kernel.btf());
+  if (module.first_id != base->end_id() || module.first_string != base->strings_size())
+    return fail(Errc::mismatch, "they go on from type " + std::to_string(module.first_id) +
+                                    ", the kernel's end at " + std::to_string(base->end_id()));
+  if (module.size > kMaxModuleBtf)
+    return fail(Errc::out_of_bounds, "they would be " + std::to_string(module.size) + " bytes");
+  Bytes raw(module.size);
+  RINGSIDE_CHECK(kernel.space().read(module.data, raw));
+  return Btf::parse(std::move(raw), kernel.pointer_size(), base);
+}
+
 }  // namespace
 
 Result<Listing<ModuleBtf>> module_btfs(Kernel& kernel) {
@@ -66,35 +78,23 @@ Result<Listing<ModuleBtf>> module_btfs(Kernel& kernel) {
   return listing;
 }
 
-Result<std::shared_ptr<const Btf>> read_module_btf(Kernel& kernel, const ModuleBtf& module) {
-  const std::string what = "the types of module " + module.module;
-  RINGSIDE_TRY(const auto base, kernel.btf());
-  if (module.first_id != base->end_id() || module.first_string != base->strings_size())
-    return fail(Errc::mismatch, what + " go on from type " + std::to_string(module.first_id) +
-                                    ", the kernel's end at " + std::to_string(base->end_id()));
-  if (module.size > kMaxModuleBtf)
-    return fail(Errc::out_of_bounds, what + " would be " + std::to_string(module.size) + " bytes");
-  Bytes raw(module.size);
-  if (auto read = kernel.space().read(module.data, raw); !read) return fail(read.error().within(what));
-  auto btf = Btf::parse(std::move(raw), kernel.pointer_size(), base);
-  if (!btf) return fail(btf.error().within(what));
-  return btf;
+Result<std::shared_ptr<const Btf>> module_btf(Kernel& kernel, const ModuleBtf& module) {
+  auto& kept = kernel.memo<KeptModuleBtfs>([] { return KeptModuleBtfs{}; }).by_place;
+  if (const auto found = kept.find(module.data); found != kept.end()) return found->second;
+  auto btf = read(kernel, module);
+  if (!btf) btf = fail(btf.error().within("the types of module " + module.module));
+  // Looked up again: reading may have moved what is kept.
+  return kernel.memo<KeptModuleBtfs>([] { return KeptModuleBtfs{}; })
+      .by_place.insert_or_assign(module.data, std::move(btf))
+      .first->second;
 }
 
 Result<std::shared_ptr<const Btf>> module_btf(Kernel& kernel, std::string_view module) {
-  auto& kept = kernel.memo<KeptModuleBtfs>([] { return KeptModuleBtfs{}; }).by_name;
-  if (const auto found = kept.find(module); found != kept.end()) return found->second;
   RINGSIDE_TRY(const auto listing, module_btfs(kernel));
   const auto entry = std::ranges::find(listing.entries, module, &ModuleBtf::module);
-  if (entry == listing.entries.end()) {
-    if (!listing.problems.empty()) return fail(listing.problems.front());
-    return fail(Errc::not_found, "no module " + std::string(module) + " with types of its own is loaded");
-  }
-  auto btf = read_module_btf(kernel, *entry);
-  // Looked up again: reading may have moved what is kept.
-  kernel.memo<KeptModuleBtfs>([] { return KeptModuleBtfs{}; })
-      .by_name.insert_or_assign(std::string(module), btf);
-  return btf;
+  if (entry != listing.entries.end()) return module_btf(kernel, *entry);
+  if (!listing.problems.empty()) return fail(listing.problems.front());
+  return fail(Errc::not_found, "no module " + std::string(module) + " with types of its own is loaded");
 }
 
 }  // namespace ringside::guest::linux

@@ -30,11 +30,11 @@ inline constexpr std::size_t kMaxModuleBtf = std::size_t{16} << 20;
 /// loading).
 Result<Listing<ModuleBtf>> module_btfs(Kernel& kernel);
 
-/// The types of one of them, over those of the kernel image. `mismatch`: they go on from another base than
-/// the image's types.
-Result<std::shared_ptr<const Btf>> read_module_btf(Kernel& kernel, const ModuleBtf& module);
+/// The types of one of them, over those of the kernel image; kept with the kernel. `mismatch`: they go on
+/// from other types than the image's.
+Result<std::shared_ptr<const Btf>> module_btf(Kernel& kernel, const ModuleBtf& module);
 
-/// The same by the module's name, kept with the kernel. `not_found`: the module has none, or is not loaded.
+/// The same by the module's name. `not_found`: the module has none, or is not loaded.
 Result<std::shared_ptr<const Btf>> module_btf(Kernel& kernel, std::string_view module);
 
 }  // namespace ringside::guest::linux

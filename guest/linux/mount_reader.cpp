@@ -153,8 +153,7 @@ Result<std::optional<Mount>> MountReader::read(Gva address, const std::optional<
   mount.propagation = propagation(mount, problem, root);
   Gva super_user_ns{0};
   if (auto system = file_system(mount.super_block)) {
-    mount.major = system->device.major;
-    mount.minor = system->device.minor;
+    mount.device = system->device;
     mount.super_flags = system->flags;
     mount.super_options = super_options(system->flags);
     mount.filesystem = system->type;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "guest/address.h"
+#include "guest/linux/device_number.h"
 #include "guest/linux/kernel.h"
 #include "guest/linux/listing.h"
 #include "guest/linux/paths.h"
@@ -16,8 +17,8 @@ namespace ringside::guest::linux {
 /// One mount, as /proc/PID/mountinfo shows it (Documentation/filesystems/proc.rst, section 3.5).
 struct Mount {
   int id = 0, parent_id = 0;
-  unsigned major = 0, minor = 0;      ///< of the file system
-  std::optional<std::string> root;    ///< directory of the file system that is the root of this mount
+  std::optional<DeviceNumber> device;  ///< of the file system
+  std::optional<std::string> root;     ///< directory of the file system that is the root of this mount
   std::optional<std::string> point;   ///< where it is mounted; nullopt: not below the root that was asked for
   std::string options;                ///< "rw,nosuid,relatime": of the mount
   std::string propagation;            ///< "shared:2 master:1", "unbindable"; empty: private

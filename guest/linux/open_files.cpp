@@ -63,7 +63,7 @@ class Table {
   }
 
   void add(unsigned fd, Gva address, Gva close_on_exec) {
-    OpenFile open;
+    OpenFile& open = listing_.entries.emplace_back();
     open.fd = fd;
     open.file = address;
     if (const auto bits = kernel_.read<std::uint8_t>(close_on_exec + fd / 8))
@@ -71,11 +71,7 @@ class Table {
     else
       problem(fd, bits.error());
     const auto file = reader_.file(address);
-    if (!file) {
-      problem(fd, file.error());
-      listing_.entries.push_back(std::move(open));
-      return;
-    }
+    if (!file) return problem(fd, file.error());
     open.flags = file->flags;
     open.mode = file->mode;
     open.position = file->position;
@@ -85,23 +81,18 @@ class Table {
     if (const auto inode = reader_.inode(file->inode)) {
       open.inode_number = inode->number;
       open.inode_mode = inode->mode;
-      open.type = type_of(inode->mode);
-      open.major = inode->file_system.major;
-      open.minor = inode->file_system.minor;
-      open.device_major = inode->device.major;
-      open.device_minor = inode->device.minor;
+      open.file_system = inode->file_system;
+      open.device = inode->device;
+      if (inode->mode) open.type = type_of(*inode->mode);
     } else {
-      open.type = FileType::unknown;
       problem(fd, inode.error());
     }
-    if (paths_) {
-      auto path = file_path(kernel_, address);
-      if (path)
-        open.path = std::move(*path);
-      else
-        problem(fd, path.error());
-    }
-    listing_.entries.push_back(std::move(open));
+    if (!paths_) return;
+    auto path = file_path(kernel_, address);
+    if (path)
+      open.path = std::move(*path);
+    else
+      problem(fd, path.error());
   }
 
   Kernel& kernel_;
@@ -137,8 +128,9 @@ std::string_view to_string(FileType type) {
   return "unknown";
 }
 
-std::string_view OpenFile::access() const {
-  switch (mode & (fmode::kRead | fmode::kWrite)) {
+std::optional<std::string_view> OpenFile::access() const {
+  if (!mode) return std::nullopt;
+  switch (*mode & (fmode::kRead | fmode::kWrite)) {
     case fmode::kRead:
       return "r";
     case fmode::kWrite:
@@ -166,6 +158,7 @@ Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths) {
     count = kMaxFds;
   }
   const Gva descriptors = fdtable.pointer(fd).value_or(Gva{0});
+  for (Error& error : FileReader::of(kernel).missing()) listing.problem(std::move(error));
   Table reader(kernel, listing, paths);
   const unsigned step = static_cast<unsigned>(kPageSize) / kernel.pointer_size();
   for (std::uint64_t first = 0; first < count; first += step) {

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "guest/address.h"
+#include "guest/linux/device_number.h"
 #include "guest/linux/kernel.h"
 #include "guest/linux/listing.h"
 
@@ -27,27 +28,28 @@ enum class FileType : std::uint8_t {
 };
 std::string_view to_string(FileType type);
 
-/// One file descriptor.
+/// One file descriptor. nullopt: could not be read, or this kernel's layouts do not tell (a problem says
+/// which).
 struct OpenFile {
   unsigned fd = 0;
-  Gva file;                   ///< struct file
-  std::uint32_t flags = 0;    ///< f_flags: O_* as open() and fcntl() know them
-  std::uint64_t mode = 0;     ///< f_mode: FMODE_*
-  std::int64_t position = 0;  ///< f_pos
-  Gva inode;                  ///< struct inode
-  std::uint64_t inode_number = 0;
-  std::uint32_t inode_mode = 0;                 ///< i_mode: type and permissions
-  unsigned major = 0, minor = 0;                ///< of the file system
-  unsigned device_major = 0, device_minor = 0;  ///< of a device node
-  FileType type = FileType::none;
-  Gva operations;    ///< f_op
-  Gva private_data;  ///< of a socket: its struct socket
-  bool close_on_exec = false;
-  /// As /proc/PID/fd/N; nullopt: could not be read (a problem says why).
+  Gva file;                              ///< struct file
+  Gva inode;                             ///< struct inode
+  Gva operations;                        ///< f_op
+  std::optional<std::uint32_t> flags;    ///< f_flags: O_* as open() and fcntl() know them
+  std::optional<std::uint64_t> mode;     ///< f_mode: FMODE_*
+  std::optional<std::int64_t> position;  ///< f_pos
+  std::optional<Gva> private_data;       ///< of a socket: its struct socket
+  std::optional<std::uint64_t> inode_number;
+  std::optional<std::uint32_t> inode_mode;  ///< i_mode: type and permissions
+  std::optional<DeviceNumber> file_system;  ///< the device that the file system is on
+  std::optional<DeviceNumber> device;       ///< that a device node stands for
+  FileType type = FileType::unknown;
+  std::optional<bool> close_on_exec;
+  /// As /proc/PID/fd/N shows it.
   std::optional<std::string> path;
 
   /// "r", "w", "rw" or "-" (O_PATH).
-  std::string_view access() const;
+  std::optional<std::string_view> access() const;
 };
 
 /// Highest number of file descriptors that is looked at of one process (fs.nr_open's default).

@@ -19,9 +19,12 @@ bool is_value(Gva entry) {
 /// i_mapping of the inode.
 Result<Gva> mapping_of(Kernel& kernel, Gva inode) {
   RINGSIDE_TRY(const InodeFacts facts, FileReader::of(kernel).inode(inode));
-  if (facts.mapping == Gva{0})
+  if (!facts.mapping) {
+    RINGSIDE_CHECK(kernel.field("inode", "i_mapping"));
+  }
+  if (!facts.mapping || *facts.mapping == Gva{0})
     return fail(Errc::malformed, "inode at " + to_string(inode) + " has no mapping");
-  return facts.mapping;
+  return *facts.mapping;
 }
 
 bool holds(const CachedPage& folio, std::uint64_t index) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/path_reader.h"
 
-#include "guest/linux/file_reader.h"
-
+#include <array>
 #include <span>
+#include <vector>
 
 namespace ringside::guest::linux {
 
@@ -61,9 +61,9 @@ PathReader::PathReader(Kernel& kernel)
       dentries_(kernel),
       names_(kernel),
       file_path_(kernel.field("file", "f_path")),
-      file_mode_(kernel.field("file", "f_mode")) {
+      file_mode_(kernel.field("file", "f_mode")),
+      backing_(backing_files(kernel)) {
   root_ = initial_root(kernel, *this);
-  if (const auto field = kernel.field("backing_file", "user_path")) user_path_ = *field;
 }
 
 Result<Path> PathReader::read(Gva path) {
@@ -85,9 +85,9 @@ Result<Path> PathReader::read(Gva path) {
 Result<Path> PathReader::of_file(Gva file) {
   if (!file_path_) return fail(file_path_.error());
   if (file == Gva{0}) return fail(Errc::not_found, "there is no file");
-  if (user_path_ && file_mode_) {
+  if (backing_ && file_mode_) {
     RINGSIDE_TRY(const std::uint64_t mode, kernel_.read_field(file, *file_mode_));
-    if ((mode & fmode::kBacking) != 0) return read(file + user_path_->offset);
+    if (backing_->is_one(mode)) return read(file + backing_->user_path.offset);
   }
   return read(file + file_path_->offset);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "guest/linux/backing_files.h"
 #include "guest/linux/dentries.h"
 #include "guest/linux/paths.h"
 #include "guest/linux/pseudo_names.h"
@@ -9,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace ringside::guest::linux {
 
@@ -45,7 +47,7 @@ class PathReader {
   PseudoNames names_;
   Result<Path> root_;
   Result<Field> file_path_, file_mode_;
-  std::optional<Field> user_path_;  ///< of struct backing_file (6.5 and newer)
+  std::optional<BackingFiles> backing_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Result<std::string>> kept_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "guest/address.h"
+#include "guest/linux/device_number.h"
 #include "guest/linux/kernel.h"
 #include "guest/linux/listing.h"
 
@@ -14,11 +15,12 @@ namespace ringside::guest::linux {
 
 /// One area of a process's memory (struct vm_area_struct).
 struct MemoryArea {
-  Gva start, end;                 ///< [start, end)
-  std::uint64_t vm_flags = 0;     ///< VM_* (include/linux/mm.h)
-  std::uint64_t offset = 0;       ///< bytes into the file; 0 of anonymous memory
-  unsigned major = 0, minor = 0;  ///< device of the file; 0:0 of anonymous memory
-  std::uint64_t inode = 0;        ///< its number; 0 of anonymous memory
+  Gva start, end;              ///< [start, end)
+  std::uint64_t vm_flags = 0;  ///< VM_* (include/linux/mm.h)
+  std::uint64_t offset = 0;    ///< bytes into the file; 0 of anonymous memory
+  /// Of the file system that the file is on; nullopt: could not be read. 0:0 of anonymous memory.
+  std::optional<DeviceNumber> device = DeviceNumber{};
+  std::optional<std::uint64_t> inode = 0;  ///< its number, the same way
   /// What /proc/PID/maps shows last: a path, "[heap]", "[stack]", "[vdso]", "[anon:NAME]"; empty: nothing.
   /// nullopt: could not be read (a problem says why).
   std::optional<std::string> name;

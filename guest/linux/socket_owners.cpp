@@ -29,7 +29,8 @@ Result<Listing<OwnedSocket>> owned_sockets(Kernel& kernel) {
     for (const auto& error : files->problems) listing.problem(error.within(of_task));
     for (const OpenFile& file : files->entries) {
       if (file.operations != operations) continue;
-      const auto sk = kernel.read_pointer_field(file.private_data, sock);
+      if (!file.private_data) continue;  // the problems say that it is not known
+      const auto sk = kernel.read_pointer_field(*file.private_data, sock);
       if (!sk) {
         listing.problem(sk.error().within(of_task));
       } else if (sk->value != 0) {

@@ -51,6 +51,8 @@ const std::vector<Table>& tables() {
       sysctl_table(),
       threads_table(),
       tss_table(),
+      type_members_table(),
+      types_table(),
       vcpus_table(),
   };
   // clang-format on

@@ -39,6 +39,8 @@ Table sockets_table();
 Table sysctl_table();
 Table threads_table();
 Table tss_table();
+Table type_members_table();
+Table types_table();
 Table vcpus_table();
 
 template <std::unsigned_integral T>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "guest/linux/device_number.h"
 #include "guest/linux/tasks.h"
 #include "policies/tables/linux/support.h"
 #include "policies/tables/table.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace ringside::policies {
@@ -22,9 +24,9 @@ void report_problems(const guest::linux::Listing<T>& listing, const guest::linux
     sink.incomplete(problem.within("process " + std::to_string(task.tgid)));
 }
 
-/// "8:1"
-inline std::string device_text(unsigned major, unsigned minor) {
-  return std::to_string(major) + ":" + std::to_string(minor);
+/// "8:1"; NULL if it is not known.
+inline Value device_cell(std::optional<guest::linux::DeviceNumber> device) {
+  return device ? cell(to_string(*device)) : null_cell();
 }
 /// The address of an object; NULL if there is none.
 inline Value object_cell(guest::Gva address) {

@@ -30,20 +30,13 @@ Result<std::set<guest::Gva>> namespaces(linux::Kernel& kernel, RowSink& sink) {
 }
 
 std::vector<Value> row(Value number, bool initial, const linux::Mount& mount) {
-  return {std::move(number),
-          cell(initial),
-          std::int64_t{mount.id},
-          std::int64_t{mount.parent_id},
-          cell(device_text(mount.major, mount.minor)),
-          cell_or_null(mount.root),
-          cell_or_null(mount.point),
-          cell(mount.options),
-          cell(mount.propagation),
-          mount.filesystem.empty() ? null_cell() : cell(mount.filesystem),
-          cell_or_null(mount.source),
-          mount.super_options.empty() ? null_cell() : cell(mount.super_options),
-          cell(mount.mount.value),
-          cell(mount.super_block.value)};
+  return {std::move(number),          cell(initial),
+          std::int64_t{mount.id},     std::int64_t{mount.parent_id},
+          device_cell(mount.device),  cell_or_null(mount.root),
+          cell_or_null(mount.point),  cell(mount.options),
+          cell(mount.propagation),    mount.filesystem.empty() ? null_cell() : cell(mount.filesystem),
+          cell_or_null(mount.source), mount.super_options.empty() ? null_cell() : cell(mount.super_options),
+          cell(mount.mount.value),    cell(mount.super_block.value)};
 }
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {

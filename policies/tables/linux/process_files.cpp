@@ -9,25 +9,23 @@ namespace {
 namespace linux = guest::linux;
 
 std::vector<Value> row(const linux::Task& task, const linux::OpenFile& file) {
-  const bool known = file.type != linux::FileType::unknown;
   const bool node = file.type == linux::FileType::character || file.type == linux::FileType::block;
-  const auto if_known = [&](Value value) { return known ? std::move(value) : null_cell(); };
   return {std::int64_t{task.tgid},
           cell(file.fd),
-          file.path ? cell(*file.path) : null_cell(),
-          if_known(cell(linux::to_string(file.type))),
-          cell(file.access()),
-          cell(file.flags),
-          std::int64_t{file.position},
-          if_known(cell(file.inode_number)),
-          if_known(cell(device_text(file.major, file.minor))),
-          node ? cell(device_text(file.device_major, file.device_minor)) : null_cell(),
-          file.type == linux::FileType::socket ? cell(file.inode_number) : null_cell(),
-          cell(file.close_on_exec),
+          cell_or_null(file.path),
+          file.type == linux::FileType::unknown ? null_cell() : cell(linux::to_string(file.type)),
+          cell_or_null(file.access()),
+          cell_or_null(file.flags),
+          file.position ? Value(*file.position) : null_cell(),
+          cell_or_null(file.inode_number),
+          device_cell(file.file_system),
+          node ? device_cell(file.device) : null_cell(),
+          file.type == linux::FileType::socket ? cell_or_null(file.inode_number) : null_cell(),
+          cell_or_null(file.close_on_exec),
           object_cell(file.operations),
           cell(file.file.value),
           object_cell(file.inode),
-          object_cell(file.private_data)};
+          file.private_data ? object_cell(*file.private_data) : null_cell()};
 }
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {

@@ -11,20 +11,13 @@ namespace linux = guest::linux;
 
 std::vector<Value> row(const linux::Task& task, const linux::MemoryArea& area) {
   const bool file = area.file != guest::Gva{0};
-  return {std::int64_t{task.tgid},
-          cell(area.start.value),
-          cell(area.end.value),
-          cell(area.permissions()),
-          cell(area.writable()),
-          cell(area.executable()),
-          cell(area.shared()),
-          cell(!file),
-          cell(area.offset),
-          cell(device_text(area.major, area.minor)),
-          cell(area.inode),
-          area.name ? cell(*area.name) : null_cell(),
-          cell(area.vm_flags),
-          cell(area.vma.value),
+  return {std::int64_t{task.tgid},     cell(area.start.value),
+          cell(area.end.value),        cell(area.permissions()),
+          cell(area.writable()),       cell(area.executable()),
+          cell(area.shared()),         cell(!file),
+          cell(area.offset),           device_cell(area.device),
+          cell_or_null(area.inode),    cell_or_null(area.name),
+          cell(area.vm_flags),         cell(area.vma.value),
           object_cell(area.file_inode)};
 }
 

@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-<<<<<<< HEAD
 #include "base/bytes.h"
 #include "tests/unit/support/fake_kernel.h"
 
-=======
-#include "tests/unit/support/fake_kernel.h"
-
 #include <cstddef>
->>>>>>> w-files
 #include <cstdint>
 
 namespace ringside::testing {
 
-<<<<<<< HEAD
 /// Changes a made kernel as a fuzzer's input says: for each ten bytes, 16 bits of place, in units of four
 /// bytes from `first` on, and eight bytes of value; values that begin with "bO" become addresses of what was
 /// made.
@@ -24,10 +18,11 @@ inline void poke(FakeKernel& kernel, guest::Gva first, std::uint64_t bytes, Byte
     const guest::Gva place = first + std::uint64_t{*load_le<std::uint16_t>(input, at)} * 4 % bytes;
     auto value = *load_le<std::uint64_t>(input, at + 2);
     if ((value >> 48) == 0x4f62) value = first.value + value % bytes;
-=======
-/// Fuzz input as writes into a made kernel. Ten bytes a poke: 16 bits of place, in units of eight bytes from
-/// `first` on, and eight bytes of value; one whose upper half is "bO" becomes the address of what stands at
-/// that many bytes from `first`.
+    kernel.put(place, value);
+  }
+}
+
+/// The same over the first 512 KiB, in units of eight bytes.
 inline void poke(FakeKernel& kernel, guest::Gva first, ByteView input, std::size_t most = 256) {
   constexpr std::size_t kPoke = 10;
   constexpr std::uint64_t kObject = 0x4f62, kReach = 0x80000;
@@ -35,7 +30,6 @@ inline void poke(FakeKernel& kernel, guest::Gva first, ByteView input, std::size
     const guest::Gva place = first + std::uint64_t{*load_le<std::uint16_t>(input, at)} * 8;
     auto value = *load_le<std::uint64_t>(input, at + 2);
     if ((value >> 48) == kObject) value = first.value + value % kReach;
->>>>>>> w-files
     kernel.put(place, value);
   }
 }

@@ -167,7 +167,7 @@ TEST_P(Moments, InUserModeOnIsolatedPageTables) {
   isolated.append = "pti=on";
   auto booted = Guest::boot(isolated);
   RINGSIDE_REQUIRE_GUEST(booted);
-  (*booted)->run("(nice -n 19 lab spin 2>/dev/null &)");
+  (*booted)->run("(lab spin 2>/dev/null &)");
   expect_right_every_time(**booted, moments(10), true);
 }
 

@@ -73,11 +73,11 @@ Question module_sections_question(const Oracle& oracle) {
 }
 
 Question module_parameters_question(const Oracle& oracle, const Rows& known) {
-  Question question{
-      "module parameters",
-      "SELECT module, name, value FROM module_parameters WHERE value IS NOT NULL AND permissions NOT "
-      "IN ('0000', '0200')",
-      {}};
+  Question question{"module parameters",
+                    "SELECT module, name, value FROM module_parameters WHERE value IS NOT NULL AND module <> "
+                    "'damon_stat' AND permissions NOT "
+                    "IN ('0000', '0200')",
+                    {}};
   const std::set<std::string> names(known.begin(), known.end());
   for (const auto& [key, value] : triples(oracle.lines("module_parameters")))
     // What damon_stat shows are measurements (mm/damon/stat.c).

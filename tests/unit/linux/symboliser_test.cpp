@@ -29,7 +29,7 @@ class SymboliserOfAKernel : public ::testing::Test {
     kernel.define("_etext", Gva{0x1400000}, 'T');
     kernel.define("__start_rodata", Gva{0x1400000}, 'R');
     kernel.define("__end_rodata", Gva{0x1500000}, 'R');
-    kernel.define("init_task", Gva{0x1500000}, 'D');
+    kernel.define("init_task", Gva{0x1500100}, 'D');
     kernel.define("__init_begin", Gva{0x1700000}, 'D');
     kernel.define("__init_end", Gva{0x1780000}, 'D');
   }
@@ -49,7 +49,7 @@ TEST_F(SymboliserOfAKernel, NamesAddressesInTheImageByTheFirstSymbolBelow) {
   auto names = make();
   EXPECT_EQ(names.symbol(Gva{0x1000100}), "do_something");
   EXPECT_EQ(names.symbol(Gva{0x100011f}), "do_something+0x1f");
-  EXPECT_EQ(names.symbol(Gva{0x1500008}), "init_task+0x8");
+  EXPECT_EQ(names.symbol(Gva{0x1500108}), "init_task+0x8");
   EXPECT_EQ(names.symbol(Gva{0xfffff0}), std::nullopt);
   EXPECT_EQ(names.module(Gva{0x1000100}), "");
   EXPECT_THAT(names.problems(), IsEmpty());
@@ -165,7 +165,7 @@ TEST_F(SymboliserOfAKernel, FindsAddressesByName) {
                     {{"", 0, '?', 0}, {"shared", kModule}, {"printk", 0, 'U', 0}, {"own", kModule + 16}});
   world.set_symbols(second, {{"", 0, '?', 0}, {"shared", kModule + 0x100000}});
   auto names = make();
-  EXPECT_EQ(names.address("init_task"), Gva{0x1500000});
+  EXPECT_EQ(names.address("init_task"), Gva{0x1500100});
   EXPECT_EQ(names.address("own"), Gva{kModule + 16});
   EXPECT_EQ(names.address("shared [first]"), Gva{kModule});
   EXPECT_EQ(names.address("second:shared"), Gva{kModule + 0x100000});

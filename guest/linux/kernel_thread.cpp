@@ -26,11 +26,14 @@ KernelThreadReader::KernelThreadReader(Kernel& kernel, bool names)
   if (!names) return;
   data_ = kthread_.add("data");
   full_name_ = kthread_.add("full_name", ObjectReader::Presence::optional);
+  if (!kthread_.missing().empty()) {
+    missing_ = kthread_.missing();
+    return;
+  }
   pool_ = worker_.add("pool");
   description_ = worker_.add("desc");
   current_work_ = worker_.add("current_work");
-  missing_ = kthread_.missing();
-  missing_.insert(missing_.end(), worker_.missing().begin(), worker_.missing().end());
+  missing_ = worker_.missing();
 }
 
 Result<std::string> KernelThreadReader::worker_suffix(Gva worker) {

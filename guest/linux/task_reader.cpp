@@ -67,7 +67,7 @@ void TaskReader::add_members() {
   if (has(parts_, P::group)) groups_.emplace(kernel_, *pids_);
   if (has(parts_, P::name | P::thread_function)) {
     kthread_ = reader_.add({"worker_private", "set_child_tid"});
-    kernel_threads_.emplace(kernel_, has(parts_, P::name));
+    if (reader_.has(kthread_)) kernel_threads_.emplace(kernel_, has(parts_, P::name));
   }
 }
 
@@ -178,13 +178,12 @@ void TaskReader::take_relatives(Task& task, const Problem& problem) {
 }
 
 void TaskReader::take_kernel_thread(Task& task, const Problem& problem) {
-  if (!kernel_threads_) return;
   if (!task.kernel_thread()) {
     if (has(parts_, P::name)) task.name = task.comm;
     return;
   }
   const auto kthread = reader_.pointer(kthread_);
-  if (!kthread) return;
+  if (!kernel_threads_ || !kthread) return;
   auto thread = kernel_threads_->read(*kthread, task.comm, task.flags);
   if (!thread) return problem(std::move(thread).error());
   task.thread_function = thread->function;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/address_space_choice.h"
 #include "agent/output/format.h"
+#include "agent/process_memory_argument.h"
 #include "agent/symbol_argument.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
@@ -8,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <ostream>
 
 namespace ringside::agent {
@@ -20,6 +22,7 @@ constexpr std::uint64_t kMaxRead = std::uint64_t{256} << 20;
 struct Arguments {
   std::string address, length;  // with --symbol the only one that is given is the length
   std::string symbol;
+  std::optional<std::uint64_t> pid;
   bool physical = false, raw = false;
   std::string output;
   AddressSpaceChoice space;
@@ -54,6 +57,10 @@ Outcome read(Context& context, const Arguments& arguments) {
   if (!arguments.symbol.empty()) {
     RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(*snapshot));
     RINGSIDE_CHECK(kernel->space().read({address}, bytes));
+  } else if (arguments.pid) {
+    RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(*snapshot));
+    RINGSIDE_TRY(auto memory, memory_of_process(*kernel, *arguments.pid));
+    RINGSIDE_CHECK(memory.read({address}, bytes));
   } else if (arguments.physical) {
     RINGSIDE_CHECK(snapshot->read({address}, bytes));
   } else {
@@ -67,7 +74,9 @@ Outcome read(Context& context, const Arguments& arguments) {
   }
   if (context.options.json)
     write_document(context.out, {{"guest", guest_json(snapshot->info())},
-                                 {"space", arguments.physical ? "physical" : "virtual"},
+                                 {"space", arguments.physical ? "physical"
+                                           : arguments.pid    ? "user"
+                                                              : "virtual"},
                                  {"address", json_address(address)},
                                  {"length", length},
                                  {"bytes", to_hex(bytes)}});
@@ -93,10 +102,16 @@ void add_read(CLI::App& app, Context& context) {
           "Bytes: 64, 0x40, 4K, 2M; with --symbol it may be left out: up to the next symbol, at most 256")
       ->type_name("");
   auto* physical = verb->add_flag("--physical", arguments->physical, "ADDR is guest-physical");
-  verb->add_option("--symbol", arguments->symbol, "At this symbol of the guest's kernel, or NAME+0x10")
-      ->type_name("NAME")
-      ->excludes(physical);
+  auto* symbol =
+      verb->add_option("--symbol", arguments->symbol, "At this symbol of the guest's kernel, or NAME+0x10")
+          ->type_name("NAME")
+          ->excludes(physical);
+  auto* pid = verb->add_option("--pid", arguments->pid, "ADDR is of this process of a Linux guest")
+                  ->type_name("PID")
+                  ->excludes(physical)
+                  ->excludes(symbol);
   arguments->space.add_to(*verb);
+  for (const auto* other : {"--vcpu", "--cr3"}) pid->excludes(verb->get_option(other));
   auto* raw = verb->add_flag("--raw", arguments->raw, "The bytes themselves on stdout");
   verb->add_option("-o,--output", arguments->output, "The bytes into a file")
       ->type_name("FILE")
@@ -104,6 +119,7 @@ void add_read(CLI::App& app, Context& context) {
   add_example(*verb,
               "  ringside read /run/vm.qmp 0xffffffff81000000 64\n"
               "  ringside read /run/vm.qmp --symbol linux_banner\n"
+              "  ringside read /run/vm.qmp --pid 1 0x400000 64\n"
               "  ringside read /run/vm.qmp 0xf0000 64K --physical --output bios.bin");
   verb->callback([&context, arguments] {
     context.action = [&context, arguments] { return read(context, *arguments); };

@@ -11,6 +11,9 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_gdt(app, context);
   add_idt(app, context);
   add_ps(app, context);
+  add_maps(app, context);
+  add_files(app, context);
+  add_mounts(app, context);
   add_modules(app, context);
   add_dmesg(app, context);
   add_translate(app, context);

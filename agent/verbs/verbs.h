@@ -12,10 +12,13 @@ struct Context;
 /// Each adds one verb to the command line; when it is parsed, Context::action is its work.
 void add_baseline(CLI::App& app, Context& context);
 void add_dmesg(CLI::App& app, Context& context);
+void add_files(CLI::App& app, Context& context);
 void add_gdt(CLI::App& app, Context& context);
 void add_idt(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_modules(CLI::App& app, Context& context);
+void add_maps(CLI::App& app, Context& context);
+void add_mounts(CLI::App& app, Context& context);
 void add_msrs(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
 void add_ps(CLI::App& app, Context& context);

@@ -30,13 +30,14 @@ std::vector<Error> DentryReader::missing() const {
 Result<const Dentry*> DentryReader::dentry(Gva address) {
   if (const auto known = dentries_.find(address.value); known != dentries_.end()) return &known->second;
   if (address == Gva{0}) return fail(Errc::malformed, "a path without a dentry");
-  if (!dentry_.missing().empty()) return fail(dentry_.missing().front());
+  for (const Member needed : {hash_, parent_, length_, name_, inode_})
+    if (!dentry_.has(needed)) return fail(dentry_.missing().front());
   const auto at = [&] { return "dentry at " + to_string(address); };
   if (auto read = dentry_.read(address); !read) return fail(read.error().within(at()));
   Dentry found;
   found.parent = dentry_.pointer(parent_).value_or(Gva{0});
   found.inode = dentry_.pointer(inode_).value_or(Gva{0});
-  found.operations = dentry_.pointer(operations_).value_or(Gva{0});
+  found.operations = dentry_.pointer(operations_);
   found.hashed = dentry_.pointer(hash_).value_or(Gva{0}) != Gva{0};
   const std::uint64_t length = dentry_.integer(length_).value_or(0);
   if (length > kMaxNameBytes)

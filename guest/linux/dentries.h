@@ -5,6 +5,7 @@
 #include "guest/linux/object_reader.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,8 +14,9 @@ namespace ringside::guest::linux {
 
 /// What paths need of a struct dentry (include/linux/dcache.h).
 struct Dentry {
-  Gva parent, inode, operations;
-  bool hashed = false;  ///< d_hash.pprev is set: it can be found by its name
+  Gva parent, inode;
+  std::optional<Gva> operations;  ///< nullopt: this kernel's layouts do not tell
+  bool hashed = false;            ///< d_hash.pprev is set: it can be found by its name
   std::string name;
   bool is_root(Gva self) const { return parent == self; }
   /// d_unlinked()

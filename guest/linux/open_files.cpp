@@ -142,6 +142,10 @@ std::optional<std::string_view> OpenFile::access() const {
   }
 }
 
+std::vector<Error> unknown_of_open_files(Kernel& kernel) {
+  return FileReader::of(kernel).missing();
+}
+
 Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths) {
   Listing<OpenFile> listing;
   if (files == Gva{0}) return listing;
@@ -158,7 +162,6 @@ Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths) {
     count = kMaxFds;
   }
   const Gva descriptors = fdtable.pointer(fd).value_or(Gva{0});
-  for (Error& error : FileReader::of(kernel).missing()) listing.problem(std::move(error));
   Table reader(kernel, listing, paths);
   const unsigned step = static_cast<unsigned>(kPageSize) / kernel.pointer_size();
   for (std::uint64_t first = 0; first < count; first += step) {

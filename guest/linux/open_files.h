@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ringside::guest::linux {
 
@@ -28,8 +29,8 @@ enum class FileType : std::uint8_t {
 };
 std::string_view to_string(FileType type);
 
-/// One file descriptor. nullopt: could not be read, or this kernel's layouts do not tell (a problem says
-/// which).
+/// One file descriptor. nullopt: could not be read (a problem says why), or this kernel's layouts do not tell
+/// (unknown_of_open_files() says which).
 struct OpenFile {
   unsigned fd = 0;
   Gva file;                              ///< struct file
@@ -60,5 +61,8 @@ inline constexpr std::size_t kMaxOpenFiles = std::size_t{1} << 18;
 /// The open files of `files` (struct files_struct), in order of fd. `paths` false leaves the paths out. files
 /// 0 (a task that is exiting) has none.
 Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths = true);
+
+/// What this kernel's layouts do not tell of any open file; on a kernel with type information nothing.
+std::vector<Error> unknown_of_open_files(Kernel& kernel);
 
 }  // namespace ringside::guest::linux

@@ -116,12 +116,19 @@ Result<PathReader::Walked> PathReader::walk(Path path, const Path& root) {
 Result<std::string> PathReader::make(Path path) {
   RINGSIDE_TRY(const Dentry* read, dentries_.dentry(path.dentry));
   const Dentry dentry = *read;
-  RINGSIDE_TRY(const bool made, names_.makes_name(dentry.operations));
+  bool made = !dentry.operations;  // not known: it may be
+  if (dentry.operations) {
+    RINGSIDE_TRY(made, names_.makes_name(*dentry.operations));
+  }
   if (made) {
-    if (!dentry.is_root(path.dentry)) return names_.name(dentry, path.dentry);
-    // A namespace or the like that is mounted somewhere is shown by that place.
-    RINGSIDE_TRY(const MountNode* mount, dentries_.mount(path.mount));
-    if (path.dentry != mount->root) return names_.name(dentry, path.dentry);
+    // Only what stands in no directory has such a name; a namespace or the like that is mounted somewhere is
+    // shown by that place.
+    bool placed = !dentry.is_root(path.dentry) && !dentry.operations;
+    if (dentry.is_root(path.dentry)) {
+      RINGSIDE_TRY(const MountNode* mount, dentries_.mount(path.mount));
+      placed = path.dentry == mount->root;
+    }
+    if (!placed) return names_.name(dentry, path.dentry);
   }
   RINGSIDE_TRY(Walked walked, walk(path, root_.value_or(Path{})));
   if (dentry.unlinked(path.dentry)) walked.path += " (deleted)";

@@ -79,7 +79,11 @@ Result<std::string> PseudoNames::dma_buffer(const Dentry& dentry, Gva address) {
 }
 
 Result<std::string> PseudoNames::name(const Dentry& dentry, Gva address) {
-  RINGSIDE_TRY(const Maker found, maker(dentry.operations));
+  if (!dentry.operations) {
+    RINGSIDE_CHECK(kernel_.field("dentry", "d_op"));
+    return fail(Errc::unavailable, "what makes the name of dentry at " + to_string(address));
+  }
+  RINGSIDE_TRY(const Maker found, maker(*dentry.operations));
   const auto numbered = [&](std::string_view kind) {
     return inode_number(dentry).map(
         [&](std::uint64_t number) { return std::string(kind) + ":[" + std::to_string(number) + "]"; });
@@ -107,7 +111,7 @@ Result<std::string> PseudoNames::name(const Dentry& dentry, Gva address) {
   }
   return fail(Errc::unsupported, "dentry at " + to_string(address) +
                                      ": its name is made by a function that is not known (operations at " +
-                                     to_string(dentry.operations) + ")");
+                                     to_string(*dentry.operations) + ")");
 }
 
 }  // namespace ringside::guest::linux

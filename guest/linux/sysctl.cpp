@@ -2,6 +2,7 @@
 #include "guest/linux/sysctl.h"
 
 #include "guest/linux/net_namespaces.h"
+#include "guest/linux/sysctl_computed.h"
 #include "guest/linux/sysctl_tree.h"
 #include "guest/linux/sysctl_value.h"
 
@@ -16,10 +17,13 @@ namespace {
 // More than any handler writes at once.
 constexpr std::uint32_t kMaxValueBytes = 8192;
 constexpr std::uint32_t kPermissions = 07777;
+// Of a whole listing; a guest with a thousand interfaces fills a fifth of it.
+constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
 class Reader {
  public:
-  Reader(Kernel& kernel, Listing<Sysctl>& listing) : kernel_(kernel), listing_(listing), handlers_(kernel) {}
+  Reader(Kernel& kernel, Listing<Sysctl>& listing)
+      : kernel_(kernel), listing_(listing), handlers_(kernel), computed_(kernel) {}
 
   void add(SysctlEntry entry, std::optional<std::uint32_t> netns) {
     Sysctl value;
@@ -37,7 +41,17 @@ class Reader {
         value.value = std::move(*read);
       else
         listing_.problem(read.error().within("sysctl " + value.name));
+    } else {
+      value.value = computed_.value(entry);
     }
+    const std::size_t size = sizeof(Sysctl) + value.name.size() + (value.value ? value.value->size() : 0);
+    if (size > left_) {
+      left_ = 0;
+      listing_.problem(
+          {Errc::out_of_bounds, "the sysctl values take more than " + std::to_string(kMaxBytes) + " bytes"});
+      return;
+    }
+    left_ -= size;
     listing_.entries.push_back(std::move(value));
   }
 
@@ -89,7 +103,9 @@ class Reader {
   Kernel& kernel_;
   Listing<Sysctl>& listing_;
   SysctlHandlers handlers_;
+  SysctlComputed computed_;
   bool told_of_ticks_ = false;
+  std::size_t left_ = kMaxBytes;
 };
 
 /// Sets of the first namespaces of other kinds; which there are depends on the release.

@@ -31,6 +31,7 @@ std::vector<Value> row(const linux::Task& task, const linux::OpenFile& file) {
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
   constexpr std::size_t kPath = 2;
+  for (const auto& unknown : linux::unknown_of_open_files(*kernel)) sink.incomplete(unknown);
   const auto visit = [&](const linux::Task& task) {
     if (!task.files) return true;  // that files is not known has been told with the task
     const auto files = linux::open_files(*kernel, *task.files, request.uses(kPath));

@@ -18,6 +18,7 @@ void add_idt(CLI::App& app, Context& context) {
       .table = "idt",
       .order = "vector",
       .columns = {"vector", "type", "dpl", "printf('%04x', selector) AS selector", "ist", "handler", "gva"},
+      .names = {"symbol"},
       .where = "present",
       .omitted = "gates that are not present",
       .same_if = "gpa, raw",

@@ -19,6 +19,7 @@ void add_msrs(CLI::App& app, Context& context) {
       .table = "msrs",
       .order = "msr",
       .columns = {"name", "printf('%08x', msr) AS msr", "value"},
+      .names = {"symbol"},
       .where = "",
       .omitted = "",
       .same_if = "",

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/verbs/table_verb.h"
 
+// Before any system header can: see there.
 #include "agent/output/cells.h"
 #include "agent/output/format.h"
 #include "agent/verbs/support.h"
+#include "guest/linux/kernel.h"
+#include "guest/linux/linux_macro.h"
+#include "policies/tables/linux/address_names.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,12 +31,29 @@ std::map<std::int64_t, std::vector<std::vector<Value>>> by_vcpu(const QueryResul
   return groups;
 }
 
+/// All columns of a table. Where no Linux kernel is found, names of addresses are NULL without being asked
+/// for: a guest that runs something else is no guest that could not be read.
+std::string all_columns(const std::string& table, bool linux_found) {
+  const auto names = policies::address_name_columns();
+  std::string all;
+  for (const auto& column : policies::find_table(table)->columns) {
+    const bool unknown = !linux_found && std::any_of(names.begin(), names.end(), [&](const auto& name) {
+      return name.name == column.name;
+    });
+    all += (all.empty() ? "" : ", ") + std::string(unknown ? "NULL AS " : "") + std::string(column.name);
+  }
+  return all;
+}
+
 Outcome show_people(Context& context, guest::Snapshot& snapshot, const TableView& view,
                     const TableArguments& arguments, const std::string& filter) {
   const bool narrowed = !view.where.empty() && !arguments.all;
+  std::vector<std::string> chosen = view.columns;
+  if (!view.names.empty() && guest::linux::Kernel::of(snapshot))
+    chosen.insert(chosen.end(), view.names.begin(), view.names.end());
   RINGSIDE_TRY(const QueryResult shown,
                ask(snapshot, fmt::format("SELECT vcpu, {} FROM {} WHERE {} AND {} ORDER BY vcpu, {}",
-                                         fmt::join(view.columns, ", "), view.table, filter,
+                                         fmt::join(chosen, ", "), view.table, filter,
                                          narrowed ? view.where : "1", view.order)));
   RINGSIDE_TRY(
       const QueryResult counts,
@@ -81,9 +102,11 @@ Outcome show_table(Context& context, const TableView& view, const TableArguments
   if (arguments.vcpu) RINGSIDE_CHECK(vcpu_state(*snapshot, *arguments.vcpu));
   const std::string filter = arguments.vcpu ? fmt::format("vcpu = {}", *arguments.vcpu) : "1";
   if (!context.options.json) return show_people(context, *snapshot, view, arguments, filter);
-  RINGSIDE_TRY(const QueryResult all,
-               ask(*snapshot, fmt::format("SELECT * FROM {} WHERE {} ORDER BY vcpu, {}", view.table, filter,
-                                          view.order)));
+  RINGSIDE_TRY(
+      const QueryResult all,
+      ask(*snapshot, fmt::format("SELECT {} FROM {} WHERE {} ORDER BY vcpu, {}",
+                                 all_columns(view.table, guest::linux::Kernel::of(*snapshot).has_value()),
+                                 view.table, filter, view.order)));
   Json rows = Json::array();
   for (const auto& row : all.rows) rows.push_back(json_row(all.columns, row));
   write_document(context.out, {{"guest", guest_json(snapshot->info())},

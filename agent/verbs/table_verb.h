@@ -16,8 +16,10 @@ struct TableView {
   std::string table;                 ///< of `ringside tables`
   std::string order;                 ///< SQL columns that put the rows of one vCPU in order
   std::vector<std::string> columns;  ///< what people are shown; JSON has all
-  std::string where;                 ///< SQL: rows that people are shown without --all; empty: all
-  std::string omitted;               ///< what the others are called: "gates that are not present"
+  /// SQL columns that are shown after those where a Linux kernel is found: names of addresses.
+  std::vector<std::string> names = {};
+  std::string where;    ///< SQL: rows that people are shown without --all; empty: all
+  std::string omitted;  ///< what the others are called: "gates that are not present"
   /// SQL columns that are equal, row by row, where two vCPUs use one and the same table; empty: never said.
   std::string same_if;
 };

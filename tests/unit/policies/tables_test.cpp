@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// Before any system header can: see there.
 #include "fake_guest.h"
+#include "guest/linux/kernel.h"
+#include "guest/linux/linux_macro.h"
 #include "policies/tables/table.h"
 
 #include <gmock/gmock.h>
@@ -15,6 +18,30 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using x86::PagingMode;
+
+/// True for a table that has no rows where no Linux kernel is found, as in the fake guest.
+bool speaks_of_linux(const Table& table) {
+  FakeGuest guest;
+  const auto snapshot = guest.snapshot();
+  const auto kernel = guest::linux::Kernel::of(*snapshot);
+  struct Rows : RowSink {
+    bool row(std::vector<Value>) override { return false; }
+    void incomplete(Error) override {}
+  } rows;
+  const auto filled = table.fill(*snapshot, TableRequest{}, rows);
+  return !filled && !kernel && filled.error().message == kernel.error().message;
+}
+
+TEST(Registry, WhereNoLinuxKernelIsFoundTheTablesOfLinuxSayWhy) {
+  std::size_t tables_of_linux = 0;
+  for (const auto& table : tables()) {
+    if (!speaks_of_linux(table)) continue;
+    ++tables_of_linux;
+    auto database = Database::create().value();
+    EXPECT_EQ(database->check(table.example), std::nullopt) << table.name << ": its example is bad SQL";
+  }
+  EXPECT_GE(tables_of_linux, 5u);
+}
 
 TEST(Registry, IsSortedAndEveryTableIsDocumentedAndItsExampleRuns) {
   FakeGuest guest(2);
@@ -32,6 +59,7 @@ TEST(Registry, IsSortedAndEveryTableIsDocumentedAndItsExampleRuns) {
     }
     for (const auto name : table.pushdown) EXPECT_TRUE(table.column(name)) << table.name << "." << name;
     for (const auto name : table.identity) EXPECT_TRUE(table.column(name)) << table.name << "." << name;
+    if (speaks_of_linux(table)) continue;
     EXPECT_FALSE(ask(*snapshot, "SELECT * FROM " + std::string(table.name)).rows.empty()) << table.name;
     ask(*snapshot, table.example);
   }
@@ -46,6 +74,7 @@ TEST(Registry, EveryRowHasAsManyCellsAsTheTableHasColumns) {
   FakeGuest guest(2);
   const auto snapshot = guest.snapshot();
   for (const auto& table : tables()) {
+    if (speaks_of_linux(table)) continue;
     Count count;
     ASSERT_TRUE(table.fill(*snapshot, TableRequest{}, count)) << table.name;
     EXPECT_THAT(count.widths, ElementsAre(table.columns.size())) << table.name;

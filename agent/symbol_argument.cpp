@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/symbol_argument.h"
 
+#include "guest/linux/symboliser.h"
+
 #include <string>
 
 namespace ringside::agent {
@@ -15,8 +17,16 @@ Result<guest::Gva> symbol_address(guest::linux::Kernel& kernel, std::string_view
                   "write NAME or NAME+0x10");
     offset = *number;
   }
-  RINGSIDE_TRY(const guest::Gva symbol, kernel.symbol(expression.substr(0, plus)));
-  return symbol + offset;
+  const std::string name(expression.substr(0, plus));
+  auto symbol = kernel.symbol(name);
+  if (!symbol) {
+    auto& symboliser = guest::linux::Symboliser::of(kernel);
+    if (const auto in_module = symboliser.address(name)) return *in_module + offset;
+    // It may be a symbol of a module that could not be read.
+    if (!symboliser.problems().empty()) return fail(symboliser.problems().front().within(name));
+    return fail(Errc::not_found, "neither this kernel nor a module of it has a symbol " + name);
+  }
+  return *symbol + offset;
 }
 
 Result<std::uint64_t> parse_address(std::string_view text) {

@@ -9,7 +9,8 @@
 
 namespace ringside::agent {
 
-/// The address of a kernel symbol, or of `symbol+0x10`. Errors: `not_found`, `invalid_argument`.
+/// The address of a symbol of the kernel or of a module ("name", "name [module]", "module:name"), or of
+/// `symbol+0x10`. Errors: `not_found`, `invalid_argument`, or why the modules could not be read.
 Result<guest::Gva> symbol_address(guest::linux::Kernel& kernel, std::string_view expression);
 
 /// A number as it stands on the command line. `invalid_argument` for anything else.

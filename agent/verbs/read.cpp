@@ -111,7 +111,10 @@ void add_read(CLI::App& app, Context& context) {
                   ->excludes(physical)
                   ->excludes(symbol);
   arguments->space.add_to(*verb);
-  for (const auto* other : {"--vcpu", "--cr3"}) pid->excludes(verb->get_option(other));
+  for (const auto* other : {"--vcpu", "--cr3"}) {
+    pid->excludes(verb->get_option(other));
+    symbol->excludes(verb->get_option(other));
+  }
   auto* raw = verb->add_flag("--raw", arguments->raw, "The bytes themselves on stdout");
   verb->add_option("-o,--output", arguments->output, "The bytes into a file")
       ->type_name("FILE")

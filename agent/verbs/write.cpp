@@ -58,11 +58,13 @@ void add_write(CLI::App& app, Context& context) {
       ->type_name("");
   verb->add_option("HEXBYTES", arguments->bytes, "Bytes to write: 0f01ca")->type_name("");
   auto* physical = verb->add_flag("--physical", arguments->physical, "ADDR is guest-physical");
-  verb->add_option("--symbol", arguments->symbol, "At this symbol of the guest's kernel, or NAME+0x10")
-      ->type_name("NAME")
-      ->excludes(physical);
+  auto* symbol =
+      verb->add_option("--symbol", arguments->symbol, "At this symbol of the guest's kernel, or NAME+0x10")
+          ->type_name("NAME")
+          ->excludes(physical);
   arguments->guards.add_to(*verb);
   arguments->space.add_to(*verb);
+  for (const auto* other : {"--vcpu", "--cr3"}) symbol->excludes(verb->get_option(other));
   add_example(*verb, "  ringside write /run/vm.qmp 0xffffffff82000000 90 --expect cc --yes");
   verb->callback([&context, arguments] {
     context.action = [&context, arguments] { return write(context, *arguments); };

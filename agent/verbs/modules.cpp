@@ -95,7 +95,7 @@ class Answer {
   }
   Result<QueryResult> details(const std::string& table, const std::string& columns,
                               const std::string& module) {
-    const std::string filter = table == kParameters.table ? " AND NOT built_in" : "";
+    const std::string filter = table == kParameters.table ? " AND built_in = 0" : "";
     return ask(
         fmt::format("SELECT {} FROM {} WHERE module = {}{}", columns, table, sql_text(module), filter));
   }

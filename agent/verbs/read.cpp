@@ -28,8 +28,8 @@ struct Arguments {
   AddressSpaceChoice space;
 };
 
-/// A variable or function of unknown size: up to the next symbol, but no more than can be looked at.
-constexpr std::uint64_t kMaxObject = 4096;
+/// What stands at a symbol has no size: up to the next symbol, but no more than can be looked at.
+constexpr std::uint64_t kMaxObject = 256;
 
 Outcome read(Context& context, const Arguments& arguments) {
   if (!arguments.symbol.empty() && !arguments.length.empty())
@@ -97,8 +97,9 @@ void add_read(CLI::App& app, Context& context) {
   verb->add_option("ADDR", arguments->address,
                    "Guest-virtual address, or guest-physical with --physical; left out with --symbol")
       ->type_name("");
-  verb->add_option("LEN", arguments->length,
-                   "Bytes: 64, 0x40, 4K, 2M; with --symbol it may be left out: up to the next symbol")
+  verb->add_option(
+          "LEN", arguments->length,
+          "Bytes: 64, 0x40, 4K, 2M; with --symbol it may be left out: up to the next symbol, at most 256")
       ->type_name("");
   auto* physical = verb->add_flag("--physical", arguments->physical, "ADDR is guest-physical");
   auto* symbol =

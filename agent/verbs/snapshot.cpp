@@ -32,8 +32,10 @@ Result<std::vector<std::string>> touch_tables(guest::Snapshot& snapshot) {
   if (const auto kernel = guest::linux::Kernel::of(snapshot)) (*kernel)->hold_tables();
   std::vector<std::string> incomplete;
   for (const auto& table : policies::tables()) {
-    const auto result = database->query(
-        fmt::format("SELECT count(*), count({}) FROM {}", table.columns.back().name, table.name));
+    // A table reads only what a query looks at: this one looks at every column.
+    std::string columns;
+    for (const auto& column : table.columns) columns += fmt::format(", count(\"{}\")", column.name);
+    const auto result = database->query(fmt::format("SELECT count(*){} FROM {}", columns, table.name));
     if (!result)
       incomplete.push_back(fmt::format("{}: {}", table.name, result.error().message));
     else

@@ -115,10 +115,10 @@ Outcome write(Context& context, const Arguments& arguments) {
     return fail(Failure({Errc::unavailable, fmt::format("this kernel has no {} system call table: {}",
                                                         linux::to_string(abi), dispatch_words(table))}));
   if (nr >= table.entries.size())
-    return fail(Failure(
-        {Errc::invalid_argument, fmt::format("the {} table has no entry {}: it has {}", linux::to_string(abi),
-                                             nr, counted(table.entries.size(), "entry"))},
-        Exit::usage));
+    return fail(
+        Failure({Errc::invalid_argument, fmt::format("the {} table has no entry {}: it has {} of them",
+                                                     linux::to_string(abi), nr, table.entries.size())},
+                Exit::usage));
   const auto& call = table.entries[nr];
   Bytes bytes(kernel->pointer_size());
   std::memcpy(bytes.data(), &handler.value, bytes.size());

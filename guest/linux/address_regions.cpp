@@ -46,7 +46,13 @@ AddressRegions::AddressRegions(Kernel& kernel)
       init_(between(kernel, "__init_begin", "__init_end")) {}
 
 AddressRegion AddressRegions::at(Gva gva) {
-  if (kernel_->identity().image.contains(gva)) return in_image(gva);
+  const Range& image = kernel_->identity().image;
+  if (image.contains(gva)) return in_image(gva);
+  // The image's mapping ends with a whole large page (arch/x86/mm/init_64.c, cleanup_highmap).
+  constexpr std::uint64_t kLargePage = 2 * kMiB;
+  if (kernel_->identity().bits == 64 && gva >= image.end &&
+      gva - image.end < (~image.end.value + 1) % kLargePage)
+    return Region::kernel_data;
   return outside(gva.value);
 }
 
@@ -110,9 +116,10 @@ void AddressRegions::lay_out_64() {
   const std::uint64_t direct_map = variable("page_offset_base", fixed.direct_map),
                       vmalloc = variable("vmalloc_base", fixed.vmalloc),
                       vmemmap = variable("vmemmap_base", fixed.vmemmap);
-  constexpr std::uint64_t kFixedPart = 0xfffffc0000000000;
+  // KASLR spreads the three over all that lies below the CPU entry areas (arch/x86/mm/kaslr.c, vaddr_end).
+  constexpr std::uint64_t kCpuEntryAreas = 0xfffffe0000000000;
   add(Region::user, 0, std::uint64_t{1} << (five_level ? 56 : 47));
-  if (fixed.ldt < direct_map && direct_map < vmalloc && vmalloc < vmemmap && vmemmap < kFixedPart) {
+  if (fixed.ldt < direct_map && direct_map < vmalloc && vmalloc < vmemmap && vmemmap < kCpuEntryAreas) {
     add(Region::ldt, fixed.ldt, kTiB / 2);
     add(Region::direct_map, direct_map, fixed.direct_map_size);
     add(Region::vmalloc, vmalloc, fixed.vmalloc_size);
@@ -121,7 +128,7 @@ void AddressRegions::lay_out_64() {
     problem_ =
         Error{Errc::mismatch, "page_offset_base, vmalloc_base and vmemmap_base do not follow each other"};
   }
-  add(Region::cpu_entry_area, 0xfffffe0000000000, kTiB / 2);
+  add(Region::cpu_entry_area, kCpuEntryAreas, kTiB / 2);
   add(Region::espfix, 0xffffff0000000000, kTiB / 2);
   add(Region::efi, 0xffffffef00000000, 64 * kGiB);
   // Without KASLR in the configuration, modules begin at 0xffffffffa0000000, else at 0xffffffffc0000000
@@ -154,10 +161,16 @@ void AddressRegions::lay_out_32() {
   }
   const std::uint64_t ldt = (entry_area - kPageSize) & ~(pmd - 1), pkmap = (ldt - kPageSize) & ~(pmd - 1);
   const std::uint64_t vmalloc_end = pkmap - 2 * kPageSize;
-  // MAXMEM leaves __VMALLOC_RESERVE, 128 MiB; vmalloc begins 8 MiB above the direct map (VMALLOC_OFFSET).
-  const std::uint64_t low = std::min(ram, vmalloc_end - page_offset - 128 * kMiB);
-  add(Region::direct_map, page_offset, low);
-  add(Region::vmalloc, page_offset + low + 8 * kMiB, vmalloc_end - page_offset - low - 8 * kMiB);
+  // The direct map ends at high_memory, or where RAM does; MAXMEM leaves __VMALLOC_RESERVE, 128 MiB, above
+  // it.
+  std::uint64_t direct_end = page_offset + std::min(ram, vmalloc_end - page_offset - 128 * kMiB);
+  if (const auto at = kernel_->find_symbol("high_memory"))
+    if (const auto value = kernel_->read_pointer(*at);
+        value && page_offset < value->value && value->value < direct_end)
+      direct_end = value->value;
+  const std::uint64_t vmalloc = direct_end + 8 * kMiB;  // VMALLOC_OFFSET
+  add(Region::direct_map, page_offset, direct_end - page_offset);
+  add(Region::vmalloc, vmalloc, vmalloc_end - vmalloc);
   add(Region::ldt, ldt, pmd);
   add(Region::cpu_entry_area, entry_area, entry_end - entry_area);
   add(Region::fixmap, entry_end, kTop - entry_end);

@@ -171,6 +171,7 @@ Result<void> Discoverer::take_banner() {
     });
     if (!at) return fail(Errc::mismatch, "the kernel found has no banner");
   }
+  found_.proof.push_back(Gva{*at});
   const auto banner = parse_banner(bytes_at(*at, kMaxBanner));
   if (!banner) return fail(Errc::mismatch, "linux_banner: " + banner.error().message);
   auto& identity = found_.identity;
@@ -200,6 +201,7 @@ void Discoverer::take_build_id() {
               "ELF")
         return false;
       found_.identity.build_id = build_id_at(gva, gva + 36);
+      found_.proof.push_back(Gva{gva});
       return !found_.identity.build_id.empty();
     });
   }

@@ -19,6 +19,8 @@ struct Discovery {
   std::uint64_t slide = 0;  ///< of this boot, relative to the one that `symbols` were taken from
   std::uint64_t delta = 0;  ///< GVA - GPA inside the image
   Gva banner{0};            ///< where linux_banner stands, which kallsyms does not say on i386
+  std::vector<Gva>
+      proof;  ///< where banner and build id stand, found by search where no symbol names the place
   bool from_cache = false;  ///< `symbols` were known, and equal to the guest's own
   std::vector<std::string> steps;
 };

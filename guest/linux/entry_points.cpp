@@ -86,12 +86,15 @@ void add(Kernel& kernel, EntryPoint& point, const std::string& symbol) {
 }  // namespace
 
 EntryPoints::EntryPoints(Kernel& kernel) {
-  exceptions(kernel);
   interrupts(kernel);
+  exceptions(kernel);
 }
 
 void EntryPoints::exceptions(Kernel& kernel) {
   const bool wide = kernel.identity().bits == 64;
+  // EARLY_IDT_HANDLER_SIZE (arch/x86/include/asm/segment.h): with indirect-branch tracking each begins with
+  // ENDBR.
+  const std::uint64_t early_size = stub_ == 16 ? 13 : 9;
   const auto early = kernel.find_symbol("early_idt_handler_array");
   for (unsigned vector = 0; vector < kExceptions; ++vector) {
     auto& point = points_[vector];
@@ -100,33 +103,31 @@ void EntryPoints::exceptions(Kernel& kernel) {
     // A 32-bit kernel's double fault switches tasks.
     if (vector == 8 && !wide) continue;
     if (!name.empty()) add(kernel, point, "asm_exc_" + std::string(name));
-    if (!early) continue;
-    // What the kernel sets no gate for keeps the one of early boot, whose code is freed: NMI-like exceptions
-    // that this CPU lacks too (arch/x86/include/asm/segment.h, EARLY_IDT_HANDLER_SIZE: 9 bytes each, 13 with
-    // indirect-branch tracking).
-    for (const unsigned size : {9u, 13u}) point.handlers.push_back(*early + std::uint64_t{vector} * size);
+    // What the kernel sets no gate for keeps the one of early boot, whose code is freed. That are exceptions
+    // that it knows nothing of, and those that this CPU or configuration lacks.
+    const bool always_set = vector <= 19 && vector != 18;
+    if (early && !always_set) point.handlers.push_back(*early + vector * early_size);
   }
 }
 
 void EntryPoints::interrupts(Kernel& kernel) {
   const auto external = kernel.find_symbol("irq_entries_start"),
              spurious = kernel.find_symbol("spurious_entries_start");
-  unsigned stub = 0;
   if (external && spurious && *spurious > *external) {
     // One stub of 8 bytes for each device vector, 16 with indirect-branch tracking (IDT_ALIGN); they end
     // where the system vectors begin.
     const std::uint64_t bytes = *spurious - *external;
     for (const unsigned size : {8u, 16u})
-      if (stub == 0 && bytes / size <= 256 - kFirstExternal) stub = size;
-    if (stub != 0) first_system_ = kFirstExternal + static_cast<unsigned>(bytes / stub);
+      if (stub_ == 0 && bytes / size <= 256 - kFirstExternal) stub_ = size;
+    if (stub_ != 0) first_system_ = kFirstExternal + static_cast<unsigned>(bytes / stub_);
   }
   for (unsigned vector = kFirstExternal; vector < points_.size(); ++vector) {
     auto& point = points_[vector];
     const bool device = first_system_ == 0 || vector < first_system_;
     point.name = device ? "external_interrupt" : "spurious_interrupt";
-    if (stub == 0) continue;
-    point.handlers.push_back(device ? *external + std::uint64_t{vector - kFirstExternal} * stub
-                                    : *spurious + std::uint64_t{vector - first_system_} * stub);
+    if (stub_ == 0) continue;
+    point.handlers.push_back(device ? *external + std::uint64_t{vector - kFirstExternal} * stub_
+                                    : *spurious + std::uint64_t{vector - first_system_} * stub_);
   }
   for (const auto& system : kSystemVectors) {
     EntryPoint named{system.name, {}};

@@ -36,7 +36,7 @@ class EntryPoints {
   void interrupts(Kernel& kernel);
 
   std::array<EntryPoint, 256> points_;
-  unsigned first_system_ = 0;
+  unsigned first_system_ = 0, stub_ = 0;  ///< stub_: bytes of an interrupt stub; 0: not known
 };
 
 }  // namespace ringside::guest::linux

@@ -54,6 +54,9 @@ class Kernel {
   /// each other).
   static Result<Kernel*> of(Snapshot& snapshot);
 
+  /// Makes `kernel` the one that of() gives for `snapshot`: for tests, which make kernels up.
+  static void set(Snapshot& snapshot, std::shared_ptr<Kernel> kernel);
+
   virtual ~Kernel() = default;
 
   virtual Snapshot& snapshot() = 0;
@@ -123,6 +126,9 @@ class Kernel {
   T& memo(Make&& make);
 
  protected:
+  /// Notes in the read set what shows that this is still the same kernel at the same place. Called whenever
+  /// of() gives it.
+  virtual void note_proof() {}
   virtual std::shared_ptr<void>& memo_slot(const void* key) = 0;
 };
 

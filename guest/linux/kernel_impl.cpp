@@ -14,12 +14,12 @@ namespace {
 
 /// What is kept with a snapshot: the kernel, or why there is none.
 struct FoundKernel {
-  std::unique_ptr<DiscoveredKernel> kernel;
+  std::shared_ptr<Kernel> kernel;
   Error why;
 };
 
-/// Who stands behind a vCPU's entry into the kernel: bytes noted so that a verdict falls when they change.
-constexpr std::size_t kBannerNoted = 64;
+/// Bytes of banner and build id that are noted, so that a verdict falls when they change.
+constexpr std::size_t kProofNoted = 36;
 
 }  // namespace
 
@@ -33,15 +33,26 @@ Result<Kernel*> Kernel::of(Snapshot& snapshot) {
     auto discovery = discover(snapshot, cache);
     snapshot.record_into(recorder);
     if (discovery)
-      found->kernel = std::make_unique<DiscoveredKernel>(snapshot, std::move(*discovery), cache);
+      found->kernel = std::make_shared<DiscoveredKernel>(snapshot, std::move(*discovery), cache);
     else
       found->why = std::move(discovery).error();
     kept = found.get();
     snapshot.keep(std::move(found));
   }
-  if (kept->kernel == nullptr) return fail(kept->why);
+  if (kept->kernel == nullptr) {
+    // There may be a kernel at any moment: a verdict on its absence lasts no longer than the vCPUs stand
+    // still.
+    snapshot.cpus(RegisterGroups::general | RegisterGroups::control | RegisterGroups::tables);
+    return fail(kept->why);
+  }
   kept->kernel->note_proof();
   return kept->kernel.get();
+}
+
+void Kernel::set(Snapshot& snapshot, std::shared_ptr<Kernel> kernel) {
+  auto found = std::make_shared<FoundKernel>();
+  found->kernel = std::move(kernel);
+  snapshot.keep(std::move(found));
 }
 
 DiscoveredKernel::DiscoveredKernel(Snapshot& snapshot, Discovery found, KernelCache* cache)
@@ -57,8 +68,8 @@ void DiscoveredKernel::note_proof() {
   for (const auto& cpu : cpus)
     if ((cpu.cr0 & x86::cr0::kPg) != 0)
       (void)space_.read(cpu.idt.base + std::uint64_t{14} * gate.size(), gate);
-  std::array<std::byte, kBannerNoted> banner;
-  if (const auto at = find_symbol("linux_banner")) (void)space_.read(*at, banner);
+  std::array<std::byte, kProofNoted> bytes;
+  for (const Gva at : found_.proof) (void)space_.read(at, bytes);
 }
 
 Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
@@ -164,8 +175,8 @@ void DiscoveredKernel::hold_tables() {
   };
   range("__start_BTF", "__stop_BTF");
   range("__start_notes", "__stop_notes");
-  for (const auto name : {"linux_banner", "init_uts_ns"})
-    if (const auto at = find_symbol(name)) add(at->value, at->value + kPageSize);
+  if (const auto at = find_symbol("init_uts_ns")) add(at->value, at->value + kPageSize);
+  for (const Gva at : found_.proof) add(at.value, at.value + kPageSize);
   snapshot_.prefetch(pages);
 }
 

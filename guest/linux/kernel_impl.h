@@ -26,11 +26,8 @@ class DiscoveredKernel final : public Kernel {
   Result<std::vector<std::uint64_t>> per_cpu_offsets() override;
   void hold_tables() override;
 
-  /// Notes in the read set what shows that this is still the same kernel at the same place. Called whenever
-  /// the kernel is asked for.
-  void note_proof();
-
  protected:
+  void note_proof() override;
   std::shared_ptr<void>& memo_slot(const void* key) override;
 
  private:

@@ -18,7 +18,7 @@ ModuleReader::ModuleReader(Kernel& kernel, ModuleParts parts)
   state_ = module_.add("state");
   name_ = module_.add("name");
   if (has(parts, ModuleParts::layout)) layout_.emplace(kernel, module_);
-  if (has(parts, ModuleParts::references)) references_ = module_.add("refcnt.counter");
+  if (has(parts, ModuleParts::references)) references_ = module_.add({"refcnt.counter", "refcnt"});
   if (has(parts, ModuleParts::texts)) {
     version_ = module_.add("version");
     srcversion_ = module_.add("srcversion");

@@ -45,12 +45,18 @@ Result<void> ModuleSymbolReader::resolve() {
   strtab_ = table_.add("strtab");
   typetab_ = table_.add("typetab");
   if (!table_.missing().empty()) return fail(table_.missing().front());
-  RINGSIDE_TRY(exports_, types->field("module", "syms"));
-  RINGSIDE_TRY(export_count_, types->field("module", "num_syms"));
-  // Offsets relative to the members themselves (include/linux/export-internal.h, PREL32).
-  RINGSIDE_TRY(const Field value, types->field("kernel_symbol", "value_offset"));
-  RINGSIDE_TRY(const Field name, types->field("kernel_symbol", "name_offset"));
-  RINGSIDE_TRY(const std::uint64_t size, types->size_of("kernel_symbol"));
+  if (auto resolved = resolve_exports(*types); !resolved)
+    exports_unknown_ = std::move(resolved).error().within("which symbols of modules are exported");
+  return {};
+}
+
+/// Offsets relative to the members themselves (include/linux/export-internal.h, PREL32).
+Result<void> ModuleSymbolReader::resolve_exports(const Types& types) {
+  RINGSIDE_TRY(exports_, types.field("module", "syms"));
+  RINGSIDE_TRY(export_count_, types.field("module", "num_syms"));
+  RINGSIDE_TRY(const Field value, types.field("kernel_symbol", "value_offset"));
+  RINGSIDE_TRY(const Field name, types.field("kernel_symbol", "name_offset"));
+  RINGSIDE_TRY(const std::uint64_t size, types.size_of("kernel_symbol"));
   if (size == 0 || size > kMaxName || value.offset + 4 > size || name.offset + 4 > size)
     return fail(Errc::malformed, "struct kernel_symbol is of " + std::to_string(size) + " bytes");
   export_size_ = static_cast<std::uint32_t>(size);
@@ -135,7 +141,7 @@ Result<void> ModuleSymbolReader::read_table(const Module& module, bool types, Mo
   if (nameless > 0)
     problem({Errc::not_mapped, "the names of " + std::to_string(nameless) + " symbols of module " +
                                    module.name + " could not be read"});
-  return types ? mark_exported(module, into) : Result<void>{};
+  return types && !exports_unknown_ ? mark_exported(module, into) : Result<void>{};
 }
 
 Result<void> ModuleSymbolReader::mark_exported(const Module& module, ModuleSymbols& symbols) {
@@ -179,6 +185,8 @@ ModuleSymbols ModuleSymbolReader::read(const Module& module, bool types,
                                        const std::function<void(Error)>& problem) {
   ModuleSymbols symbols;
   if (unusable_ || module.state == ModuleState::unformed) return symbols;
+  // What a kernel's layout does not tell is the same for every module.
+  if (types && exports_unknown_) problem(*exports_unknown_);
   if (auto read = read_table(module, types, symbols, problem); !read)
     problem(read.error().within("the symbols of module " + module.name));
   return symbols;

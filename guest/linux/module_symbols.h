@@ -61,6 +61,7 @@ class ModuleSymbolReader {
 
  private:
   Result<void> resolve();
+  Result<void> resolve_exports(const Types& types);
   Result<void> read_table(const Module& module, bool types, ModuleSymbols& into,
                           const std::function<void(Error)>& problem);
   /// The bytes of names from `first` on, as far as they can be read and `last` needs.
@@ -76,7 +77,7 @@ class ModuleSymbolReader {
   Field exports_, export_count_;  ///< module.syms, module.num_syms
   std::uint32_t export_size_ = 0, export_value_ = 0, export_name_ = 0;
   std::uint64_t symbols_left_ = kMaxSymbols, exports_left_ = kMaxSymbols, name_bytes_left_ = kMaxAllNameBytes;
-  std::optional<Error> unusable_;
+  std::optional<Error> unusable_, exports_unknown_;
 };
 
 }  // namespace ringside::guest::linux

@@ -215,6 +215,7 @@ void recover_modules(Recovery& r) {
   find_taints(r, all, *core + 2 * kLayoutSize);
   find_symbols(r, all, *core);
   find_users(r, all, *core + 2 * kLayoutSize);
+  recover_module_parts(r, all);
 }
 
 }  // namespace ringside::guest::linux

@@ -121,11 +121,13 @@ void find_exit(Recovery& r) {
 /// takes.
 void find_start(Recovery& r) {
   constexpr std::uint64_t kReading = 100'000'000;
+  constexpr std::uint64_t kTenYears = 315'360'000ull * 1'000'000'000;
   const auto start = only_offset(r.group_leader_at + 4, r.comm_at, [&](Offset at) {
     std::uint64_t before = 0, before_boot = 0;
     for (std::size_t i = 1; i < r.tasks.size(); ++i) {
       const std::uint64_t since = r.tasks[i].number64(at), boot = r.tasks[i].number64(at + 8);
-      if (since == 0 || since < before || boot < before_boot || boot < since) return false;
+      if (since == 0 || boot > kTenYears || since < before || boot < before_boot || boot < since)
+        return false;
       if (before != 0 && boot - since + kReading < before_boot - before) return false;
       before = since;
       before_boot = boot;

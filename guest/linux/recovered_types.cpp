@@ -30,27 +30,27 @@ Error unknown(std::string_view type, std::string_view what) {
 
 }  // namespace
 
-const RecoveredTypes::Member* RecoveredTypes::find(std::string_view type, std::string_view path) const {
-  const auto found = members_.find(Key(type, path));
-  return found == members_.end() ? nullptr : &found->second;
+std::optional<RecoveredTypes::Member> RecoveredTypes::find(std::string_view type,
+                                                           std::string_view path) const {
+  if (const auto found = members_.find(Key(type, path)); found != members_.end()) return found->second;
+  const auto element = subscript(path);
+  const auto array = element ? members_.find(Key(type, element->name)) : members_.end();
+  if (array == members_.end() || element->index >= array->second.field.count) return std::nullopt;
+  Member member = array->second;
+  member.field.offset += element->index * member.field.element_size;
+  member.field.size = member.field.element_size;
+  member.field.count = member.field.element_size = 0;
+  return member;
 }
 
 Result<Field> RecoveredTypes::field(std::string_view type, std::string_view path) const {
-  if (const Member* member = find(type, path)) return member->field;
-  if (const auto element = subscript(path)) {
-    RINGSIDE_TRY(Field field, this->field(type, element->name));
-    if (element->index >= field.count)
-      return fail(Errc::not_found,
-                  std::string(path) + " of struct " + std::string(type) + " is out of bounds");
-    field.offset += element->index * field.element_size;
-    field.size = field.element_size;
-    field.count = field.element_size = 0;
-    return field;
-  }
+  if (const auto member = find(type, path)) return member->field;
+  if (const auto element = subscript(path); element && find(type, element->name))
+    return fail(Errc::not_found, std::string(path) + " of struct " + std::string(type) + " is out of bounds");
   // Through a member that is a struct itself; the longest name first.
   for (auto dot = path.rfind('.'); dot != std::string_view::npos && dot > 0; dot = path.rfind('.', dot - 1)) {
-    const Member* outer = find(type, path.substr(0, dot));
-    if (outer == nullptr || outer->inner.empty()) continue;
+    const auto outer = find(type, path.substr(0, dot));
+    if (!outer || outer->inner.empty()) continue;
     auto inner = field(outer->inner, path.substr(dot + 1));
     if (!inner) continue;
     inner->offset += outer->field.offset;

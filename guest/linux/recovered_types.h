@@ -43,7 +43,8 @@ class RecoveredTypes final : public Types {
   };
   using Key = std::pair<std::string, std::string>;
 
-  const Member* find(std::string_view type, std::string_view path) const;
+  /// A member that was added, or an element of one.
+  std::optional<Member> find(std::string_view type, std::string_view path) const;
 
   std::map<Key, Member> members_;
   std::map<std::string, std::uint64_t, std::less<>> sizes_;

@@ -84,5 +84,7 @@ void recover_namespaces(Recovery& recovery);
 void recover_address_spaces(Recovery& recovery);
 void recover_files(Recovery& recovery);
 void recover_modules(Recovery& recovery);
+/// The rest of struct module, once recover_modules() has found its memory and symbols in `modules`.
+void recover_module_parts(Recovery& recovery, const std::vector<SampledTask>& modules);
 
 }  // namespace ringside::guest::linux

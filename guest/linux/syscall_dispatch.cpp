@@ -56,7 +56,10 @@ void look_through(Kernel& kernel, const Names& names, std::string_view entry, Sy
     if (dispatch.table ? table != *dispatch.table : !looks_like_table(kernel, table)) continue;
     dispatch.table = table;
     dispatch.by_table = true;
-    dispatch.shown_by = std::string(entry) + " indexes " + std::string(names.table);
+    // A 32-bit kernel has one table, which is called as a 64-bit kernel's.
+    const bool wide = kernel.identity().bits == 64;
+    dispatch.shown_by =
+        std::string(entry) + " indexes " + (wide ? std::string(names.table) : "sys_call_table");
   }
   if (dispatch.by_table || !dispatch.switch_code) return;
   const auto& calls = references->calls;
@@ -90,7 +93,6 @@ Result<SyscallDispatch> read_syscall_dispatch(Kernel& kernel, SyscallAbi abi) {
                 "this kernel has no system calls of the " + std::string(names.name) + " ABI");
   SyscallDispatch dispatch;
   dispatch.table = kernel.find_symbol(names.table);
-  // A 32-bit kernel's own table is called as a 64-bit kernel's.
   if (!dispatch.table && kernel.identity().bits == 32) dispatch.table = kernel.find_symbol("sys_call_table");
   dispatch.switch_code = kernel.find_symbol(names.switch_code);
   for (const auto entry : names.entries)

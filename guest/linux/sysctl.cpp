@@ -16,6 +16,8 @@ namespace {
 // More than any handler writes at once.
 constexpr std::uint32_t kMaxValueBytes = 8192;
 constexpr std::uint32_t kPermissions = 07777;
+// Of a whole listing; a guest with a thousand interfaces fills a fifth of it.
+constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
 class Reader {
  public:
@@ -38,6 +40,14 @@ class Reader {
       else
         listing_.problem(read.error().within("sysctl " + value.name));
     }
+    const std::size_t size = sizeof(Sysctl) + value.name.size() + (value.value ? value.value->size() : 0);
+    if (size > left_) {
+      left_ = 0;
+      listing_.problem(
+          {Errc::out_of_bounds, "the sysctl values take more than " + std::to_string(kMaxBytes) + " bytes"});
+      return;
+    }
+    left_ -= size;
     listing_.entries.push_back(std::move(value));
   }
 
@@ -90,6 +100,7 @@ class Reader {
   Listing<Sysctl>& listing_;
   SysctlHandlers handlers_;
   bool told_of_ticks_ = false;
+  std::size_t left_ = kMaxBytes;
 };
 
 /// Sets of the first namespaces of other kinds; which there are depends on the release.

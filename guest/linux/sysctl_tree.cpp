@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kMaxTogether = 1u << 16;  // tables registered at once
 constexpr unsigned kMaxDepth = 16;
-constexpr std::size_t kMaxName = 256;
+constexpr std::size_t kMaxName = 256, kMaxPath = 512;
 constexpr std::uint32_t kTypeMask = 0170000, kDirectory = 0040000, kLink = 0120000;
 
 std::string described(const std::string& prefix) {
@@ -64,6 +64,8 @@ Result<SysctlEntry> SysctlTree::entry_at(Gva gva, const std::string& prefix) {
   // sysctl(8) writes the slash as a dot, and the dot as a slash.
   std::replace(name.begin(), name.end(), '.', '/');
   entry.name = prefix + name;
+  if (entry.name.size() > kMaxPath)
+    return fail(Errc::out_of_bounds, "a name of " + std::to_string(entry.name.size()) + " bytes");
   return entry;
 }
 

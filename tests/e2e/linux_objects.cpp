@@ -50,6 +50,7 @@ TEST_P(LinuxObjects, TablesEqualProc) {
   expect_answered(**database, open_files_question(oracle));
   expect_answered(**database, maps_question(oracle));
   expect_answered(**database, mounts_question(oracle));
+  expect_answered(**database, symbols_question(oracle));
   expect_answered(**database, modules_question(oracle));
   expect_answered(**database, module_sections_question(oracle));
   expect_answered(

@@ -24,7 +24,11 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
   RINGSIDE_TRY(auto* kernel, linux::Kernel::of(snapshot));
   RINGSIDE_TRY(const auto areas, linux::read_cpu_areas(*kernel));
   report_problems(areas, sink);
-  const auto& vcpus = snapshot.cpus(guest::RegisterGroups::tables | guest::RegisterGroups::control);
+  auto groups = guest::RegisterGroups::tables | guest::RegisterGroups::control;
+  // Without entry areas the base of GS or FS tells which is which.
+  if (std::any_of(areas.entries.begin(), areas.entries.end(), [](const auto& one) { return !one.tss; }))
+    groups = groups | guest::RegisterGroups::general;
+  const auto& vcpus = snapshot.cpus(groups);
   for (const auto& area : areas.entries) {
     if (!request.wants("cpu", std::int64_t{area.cpu})) continue;
     const auto found = std::find_if(vcpus.begin(), vcpus.end(), [&](const x86::CpuState& vcpu) {

@@ -18,7 +18,7 @@ every symbol (address, type, name) is compared with the guest's own `/proc/kalls
 id and paging are compared as well. Discovery is the time of the first look at a guest, without any cache, on two cores
 that also run the guests.
 
-This table is made by `RINGSIDE_WRITE_MATRIX=1 RINGSIDE_MATRIX=full build/release/tests/e2e/e2e_linux_matrix`.
+This table is made by `RINGSIDE_WRITE_MATRIX=1 RINGSIDE_MATRIX=full build/release/e2e_linux_matrix`.
 
 | cell | kernel | paging | isolation | vCPUs | RAM | symbols compared | differences | discovery |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |

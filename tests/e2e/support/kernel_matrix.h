@@ -4,6 +4,7 @@
 #include "tests/lab/guest.h"
 
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ struct Cell {
   Options options;
   bool by_default = false;  ///< not only in the full run
 };
+inline std::ostream& operator<<(std::ostream& out, const Cell& cell) {
+  return out << cell.name;
+}
 /// Every cell: each kernel as it comes, and the amd64 ones on machines and with options that change what has
 /// to be understood.
 std::vector<Cell> kernel_matrix();

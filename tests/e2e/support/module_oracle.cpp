@@ -27,10 +27,22 @@ std::map<std::pair<std::string, std::string>, std::string> triples(const std::ve
 
 }  // namespace
 
+Question symbols_question(const Oracle& oracle) {
+  Question question{"symbols", "SELECT address, type, name, ifnull(module, '') FROM symbols", {}};
+  for (const std::string& line : oracle.lines("kallsyms")) {
+    // ADDRESS TYPE NAME, and for what is not of the image TAB [OWNER]
+    const auto words = split_words(line);
+    if (words.size() < 3) continue;
+    const std::string owner = words.size() > 3 ? words[3].substr(1, words[3].size() - 2) : "";
+    question.answer.push_back(join({address(words[0]), words[1], words[2], owner}));
+  }
+  return question;
+}
+
 Question modules_question(const Oracle& oracle) {
   Question question{
       "modules",
-      "SELECT name, size, refcount, used_by, state, base, taints, srcversion, version, load_order "
+      "SELECT name, size, refcount, used_by, state, ifnull(base, 0), taints, srcversion, version, load_order "
       "FROM modules",
       {}};
   const auto facts = triples(oracle.lines("module_facts"));

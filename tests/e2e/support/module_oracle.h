@@ -6,6 +6,8 @@
 
 namespace ringside::lab {
 
+/// /proc/kallsyms, with the symbols of modules and of code made at run time.
+Question symbols_question(const Oracle& oracle);
 /// /proc/modules with what /sys/module says of each.
 Question modules_question(const Oracle& oracle);
 /// /sys/module/*/sections.

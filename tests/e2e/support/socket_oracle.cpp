@@ -52,12 +52,16 @@ class Questions {
 
   /// /proc/net/{tcp,udp,raw}{,6} (net/ipv4/tcp_ipv4.c, tcp4_seq_show): sl, local, remote, st, tx:rx, ..., uid
   /// at 7, inode at 9.
-  Question ip(const std::string& file, const std::string& family, const std::string& what) {
+  /// Raw sockets show their protocol where the others show a port.
+  Question ip(const std::string& file, const std::string& family, const std::string& type) {
+    const bool raw = type == "raw";
     Question question{
         "sockets: " + file,
-        fmt::format("SELECT local_address, local_port, remote_address, remote_port, state, tx_queue, "
-                    "rx_queue, uid, inode, pid FROM sockets WHERE family = '{}' AND {}",
-                    family, in_table(what)),
+        fmt::format(
+            "SELECT local_address, {}, remote_address, {}, state, tx_queue, rx_queue, uid, inode, pid "
+            "FROM sockets WHERE family = '{}' AND type = '{}' AND {}",
+            raw ? "CASE protocol WHEN 'icmp' THEN 1 WHEN 'icmpv6' THEN 58 ELSE protocol END" : "local_port",
+            raw ? "0" : "remote_port", family, type, in_table()),
         {}};
     const std::size_t header = 1;
     const auto lines = oracle_.lines("net/" + file);
@@ -65,8 +69,7 @@ class Questions {
       const auto words = split_words(lines[i]);
       if (words.size() < 10) continue;
       question.answer.push_back(
-          join({address(words[1]), address(words[2]),
-                state(hex(words[3]), what.find("stream") != std::string::npos),
+          join({address(words[1]), address(words[2]), state(hex(words[3]), type == "stream"),
                 std::to_string(hex(words[4].substr(0, 8))), std::to_string(hex(words[4].substr(9))), words[7],
                 words[9], owner(words[9])}));
     }
@@ -79,7 +82,7 @@ class Questions {
     Question question{"sockets: unix",
                       "SELECT type, inode, ifnull(path, ''), state = 'LISTEN', pid FROM sockets WHERE family "
                       "= 'unix' AND " +
-                          in_table("1"),
+                          in_table(),
                       {}};
     const std::map<std::string, std::string> types = {
         {"0001", "stream"}, {"0002", "dgram"}, {"0005", "seqpacket"}};
@@ -97,7 +100,7 @@ class Questions {
     Question question{
         "sockets: packet",
         "SELECT type, protocol, ifindex, uid, inode, pid FROM sockets WHERE family = 'packet' AND " +
-            in_table("1"),
+            in_table(),
         {}};
     const std::map<std::string, std::string> protocols = {{"0003", "all"}, {"0806", "arp"}};
     for (const std::string& line : oracle_.lines("net/packet")) {
@@ -111,10 +114,9 @@ class Questions {
 
   /// /proc/net/netlink (net/netlink/af_netlink.c): sk, Eth, Pid, Groups, ..., Inode at 9.
   Question netlink() {
-    Question question{
-        "sockets: netlink",
-        "SELECT local_port, inode, pid FROM sockets WHERE family = 'netlink' AND " + in_table("1"),
-        {}};
+    Question question{"sockets: netlink",
+                      "SELECT local_port, inode, pid FROM sockets WHERE family = 'netlink' AND " + in_table(),
+                      {}};
     for (const std::string& line : oracle_.lines("net/netlink")) {
       const auto words = split_words(line);
       if (words.size() < 10 || words[0] == "sk") continue;
@@ -125,9 +127,7 @@ class Questions {
 
  private:
   /// What /proc/net shows of the first network namespace.
-  std::string in_table(const std::string& what) const {
-    return fmt::format("{} AND listed_by <> 'file' AND netns = {}", what, net_);
-  }
+  std::string in_table() const { return "listed_by <> 'file' AND netns = " + net_; }
   std::string owner(const std::string& inode) const {
     const auto found = owners_.find(inode);
     return found == owners_.end() ? "NULL" : std::to_string(found->second);
@@ -144,9 +144,9 @@ std::vector<Question> socket_questions(const Oracle& oracle) {
   Questions questions(oracle);
   std::vector<Question> all;
   for (const auto& [suffix, family] : {std::pair("", "inet"), std::pair("6", "inet6")}) {
-    all.push_back(questions.ip(std::string("tcp") + suffix, family, "type = 'stream'"));
-    all.push_back(questions.ip(std::string("udp") + suffix, family, "type = 'dgram'"));
-    all.push_back(questions.ip(std::string("raw") + suffix, family, "type = 'raw'"));
+    all.push_back(questions.ip(std::string("tcp") + suffix, family, "stream"));
+    all.push_back(questions.ip(std::string("udp") + suffix, family, "dgram"));
+    all.push_back(questions.ip(std::string("raw") + suffix, family, "raw"));
   }
   all.push_back(questions.unix());
   all.push_back(questions.packet());

@@ -101,7 +101,7 @@ Question processes_question(const Oracle& oracle) {
   Question question;
   question.what = "processes";
   question.sql = fmt::format(
-      "SELECT pid, ppid, comm, kernel_thread, {}, threads, pgrp, session, {}, {}, pid_ns, net_ns, mnt_ns, "
+      "SELECT pid, ppid, name, kernel_thread, {}, threads, pgrp, session, {}, {}, pid_ns, net_ns, mnt_ns, "
       "uts_ns, ipc_ns, "
       "cgroup_ns, time_ns, user_ns, CASE comm WHEN 'lab-capture' THEN '-' ELSE ifnull(total_vm / 1024, 0) "
       "END "
@@ -127,7 +127,7 @@ Question threads_question(const Oracle& oracle) {
   Question question;
   question.what = "threads";
   question.sql = fmt::format(
-      "SELECT tid, pid, ppid, comm, kernel_thread, {}, {}, {} FROM threads WHERE comm NOT LIKE 'kworker/%'",
+      "SELECT tid, pid, ppid, name, kernel_thread, {}, {}, {} FROM threads WHERE comm NOT LIKE 'kworker/%'",
       kState, kStart, kCommonColumns);
   for (const unsigned pid : oracle.processes()) {
     for (const unsigned tid : oracle.threads(pid)) {

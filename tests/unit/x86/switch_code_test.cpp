@@ -54,7 +54,7 @@ TEST(SwitchCode, PassesOverTheCallOfFunctionTracingAtTheStart) {
   auto traced = function({"e8fbff0f00", "e9f60f0000"});
   EXPECT_EQ(traced.target(0), kStart + 0x1000);
   auto behind_endbr = function({"660f1f00", "e8f7ff0f00", "e9f20f0000"});
-  EXPECT_EQ(behind_endbr.target(0), kStart + 0xffb);
+  EXPECT_EQ(behind_endbr.target(0), kStart + 0x1000);
 }
 
 TEST(SwitchCode, CopiesAndShiftsOfTheArgumentAreFollowed) {

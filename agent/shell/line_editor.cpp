@@ -136,6 +136,7 @@ unsigned char Editor::complete_word(EditLine* edit, int) {
 
 LineSource::Line Editor::next(const std::string& prompt) {
   prompt_ = prompt;
+  signals::clear_interrupt();  // what came before was for what was done before
   int count = 0;
   const char* text = el_gets(edit_, &count);
   if (text == nullptr || count <= 0) {

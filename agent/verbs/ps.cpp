@@ -23,12 +23,16 @@ struct Arguments {
 // What ps -ef shows, and the executable, which a process cannot choose as freely as its command line. Kernel
 // threads have neither and stand in brackets.
 constexpr std::string_view kProcesses =
-    "SELECT pid, ppid, uid, state, substr(start_time, 1, 19) || 'Z' AS started, threads, tty, "
-    "CASE WHEN kernel_thread THEN '[' || name || ']' ELSE coalesce(exe, comm) END AS exe, {} AS cmdline "
+    "SELECT pid, ppid, uid, state, coalesce(substr(start_time, 1, 19) || 'Z', printf('boot + %.2f s', "
+    "start_boottime / 1e9)) AS started, threads, tty, "
+    "CASE WHEN kernel_thread THEN '[' || coalesce(name, comm) || ']' ELSE coalesce(exe, comm) END AS exe, {} "
+    "AS cmdline "
     "FROM processes WHERE {} ORDER BY pid";
 constexpr std::string_view kThreads =
-    "SELECT pid, tid, uid, state, substr(start_time, 1, 19) || 'Z' AS started, cpu, policy, priority, "
-    "CASE WHEN kernel_thread THEN '[' || name || ']' ELSE comm END AS comm FROM threads WHERE {} "
+    "SELECT pid, tid, uid, state, coalesce(substr(start_time, 1, 19) || 'Z', printf('boot + %.2f s', "
+    "start_boottime / 1e9)) AS started, cpu, policy, priority, "
+    "CASE WHEN kernel_thread THEN '[' || coalesce(name, comm) || ']' ELSE comm END AS comm FROM threads "
+    "WHERE {} "
     "ORDER BY pid, tid";
 
 /// Nothing to show, and nothing that could not be read either: there is no such process.

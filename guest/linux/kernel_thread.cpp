@@ -21,13 +21,16 @@ KernelThreadReader::KernelThreadReader(Kernel& kernel, bool names)
                              std::pair{6u, 10u}),
       kthread_(kernel, "kthread"),
       worker_(kernel, "worker"),
-      function_(kthread_.add("threadfn")) {
+      function_(kthread_.add("threadfn")),
+      missing_(kthread_.missing()) {
   if (!names) return;
   data_ = kthread_.add("data");
   full_name_ = kthread_.add("full_name", ObjectReader::Presence::optional);
   pool_ = worker_.add("pool");
   description_ = worker_.add("desc");
   current_work_ = worker_.add("current_work");
+  missing_ = kthread_.missing();
+  missing_.insert(missing_.end(), worker_.missing().begin(), worker_.missing().end());
 }
 
 Result<std::string> KernelThreadReader::worker_suffix(Gva worker) {
@@ -39,23 +42,28 @@ Result<std::string> KernelThreadReader::worker_suffix(Gva worker) {
 
 Result<KernelThread> KernelThreadReader::read(Gva kthread, const std::string& comm, std::uint32_t flags) {
   KernelThread made;
-  if (kthread == Gva{0}) return made;
+  // One that kernel_thread() made has nothing but its task.
+  if (kthread == Gva{0}) {
+    made.name = comm;
+    return made;
+  }
   RINGSIDE_CHECK(kthread_.read(kthread));
   if (const auto function = kthread_.pointer(function_); function && *function != Gva{0})
     made.function = function;
-  if (!names_) return made;
+  if (!names_ || !missing().empty()) return made;
   const bool worker = (flags & kPfWorker) != 0;
-  made.name = comm;
+  std::string name = comm;
   const Gva full_name = kthread_.pointer(full_name_).value_or(Gva{0});
   if (full_name != Gva{0} && (!worker || full_names_of_workers_)) {
-    RINGSIDE_TRY(made.name, kernel_.read_string(full_name, kNameSize - 1));
+    RINGSIDE_TRY(name, kernel_.read_string(full_name, kNameSize - 1));
   }
   const Gva data = kthread_.pointer(data_).value_or(Gva{0});
   if (worker && data != Gva{0}) {
     RINGSIDE_TRY(const auto suffix, worker_suffix(data));
-    made.name += suffix;
+    name += suffix;
   }
-  if (made.name.size() >= kNameSize) made.name.resize(kNameSize - 1);
+  if (name.size() >= kNameSize) name.resize(kNameSize - 1);
+  made.name = std::move(name);
   return made;
 }
 

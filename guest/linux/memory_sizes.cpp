@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/memory_sizes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 namespace ringside::guest::linux {
 
@@ -16,31 +19,33 @@ constexpr std::int64_t kMaxPages = std::int64_t{1} << 40;
 // (lib/percpu_counter.c: the sum is `count` and every CPU's own part).
 MemorySizesReader::MemorySizesReader(Kernel& kernel)
     : kernel_(kernel), mm_(kernel, "mm_struct"), total_(mm_.add("total_vm")) {
-  constexpr std::array<std::string_view, 3> kKinds = {"MM_FILEPAGES", "MM_ANONPAGES", "MM_SHMEMPAGES"};
-  const auto types = kernel.types();
-  const bool per_cpu = types && (*types)->has("mm_struct", "rss_stat[0].counters");
-  for (std::size_t i = 0; i < kKinds.size() && types; ++i) {
-    const auto index = (*types)->enumerator("", kKinds[i]);
-    if (!index) {
-      missing_.push_back(index.error());
-      continue;
-    }
-    const std::string at = "[" + std::to_string(*index) + "]";
-    if (per_cpu) {
-      resident_[i].count = mm_.add("rss_stat" + at + ".count");
-      resident_[i].per_cpu = mm_.add("rss_stat" + at + ".counters");
-    } else {
-      resident_[i].count = mm_.add("rss_stat.count" + at + ".counter");
-    }
-  }
-  if (per_cpu) {
+  if (kernel.field("mm_struct", "rss_stat[0].counters")) {
+    add_counters("rss_stat[{}].count", "rss_stat[{}].counters");
     auto offsets = kernel.per_cpu_offsets();
     if (offsets)
       per_cpu_offsets_ = std::move(*offsets);
     else
       missing_.push_back(std::move(offsets).error());
+  } else if (const auto plain = kernel.field("mm_struct", "rss_stat.count[0].counter"); plain) {
+    add_counters("rss_stat.count[{}].counter", {});
+  } else {
+    missing_.push_back(plain.error());
   }
   missing_.insert(missing_.end(), mm_.missing().begin(), mm_.missing().end());
+}
+
+void MemorySizesReader::add_counters(std::string_view count, std::string_view per_cpu) {
+  // An enum without a name (include/linux/mm_types_task.h), the same since 4.5.
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 3> kKinds = {
+      {{"MM_FILEPAGES", 0}, {"MM_ANONPAGES", 1}, {"MM_SHMEMPAGES", 3}}};
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    const auto [name, usual] = kKinds[i];
+    const auto index =
+        kernel_.types().and_then([&](const Types* types) { return types->enumerator("", name); });
+    const auto at = index.value_or(usual);
+    resident_[i].count = mm_.add(fmt::format(fmt::runtime(count), at));
+    if (!per_cpu.empty()) resident_[i].per_cpu = mm_.add(fmt::format(fmt::runtime(per_cpu), at));
+  }
 }
 
 Result<std::int64_t> MemorySizesReader::pages(const Counter& counter) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace ringside::guest::linux {
@@ -30,6 +31,8 @@ class MemorySizesReader {
   struct Counter {
     Member count = ObjectReader::kNone, per_cpu = ObjectReader::kNone;
   };
+  /// Chooses the counters of resident pages by paths in which {} stands for the kind.
+  void add_counters(std::string_view count, std::string_view per_cpu);
   Result<std::int64_t> pages(const Counter& counter);
 
   Kernel& kernel_;

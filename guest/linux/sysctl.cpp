@@ -2,6 +2,7 @@
 #include "guest/linux/sysctl.h"
 
 #include "guest/linux/net_namespaces.h"
+#include "guest/linux/sysctl_computed.h"
 #include "guest/linux/sysctl_tree.h"
 #include "guest/linux/sysctl_value.h"
 
@@ -21,7 +22,8 @@ constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
 class Reader {
  public:
-  Reader(Kernel& kernel, Listing<Sysctl>& listing) : kernel_(kernel), listing_(listing), handlers_(kernel) {}
+  Reader(Kernel& kernel, Listing<Sysctl>& listing)
+      : kernel_(kernel), listing_(listing), handlers_(kernel), computed_(kernel) {}
 
   void add(SysctlEntry entry, std::optional<std::uint32_t> netns) {
     Sysctl value;
@@ -39,6 +41,8 @@ class Reader {
         value.value = std::move(*read);
       else
         listing_.problem(read.error().within("sysctl " + value.name));
+    } else {
+      value.value = computed_.value(entry);
     }
     const std::size_t size = sizeof(Sysctl) + value.name.size() + (value.value ? value.value->size() : 0);
     if (size > left_) {
@@ -99,6 +103,7 @@ class Reader {
   Kernel& kernel_;
   Listing<Sysctl>& listing_;
   SysctlHandlers handlers_;
+  SysctlComputed computed_;
   bool told_of_ticks_ = false;
   std::size_t left_ = kMaxBytes;
 };

@@ -178,13 +178,17 @@ void TaskReader::take_relatives(Task& task, const Problem& problem) {
 }
 
 void TaskReader::take_kernel_thread(Task& task, const Problem& problem) {
-  task.name = task.comm;
+  if (!kernel_threads_) return;
+  if (!task.kernel_thread()) {
+    if (has(parts_, P::name)) task.name = task.comm;
+    return;
+  }
   const auto kthread = reader_.pointer(kthread_);
-  if (!kernel_threads_ || !task.kernel_thread() || !kthread) return;
+  if (!kthread) return;
   auto thread = kernel_threads_->read(*kthread, task.comm, task.flags);
   if (!thread) return problem(std::move(thread).error());
   task.thread_function = thread->function;
-  if (!thread->name.empty()) task.name = std::move(thread->name);
+  if (has(parts_, P::name)) task.name = std::move(thread->name);
 }
 
 Result<Task> TaskReader::read(Gva address, const Problem& problem) {

@@ -60,7 +60,7 @@ struct Task {
   ProcessGroup group;
   std::optional<std::int32_t> own_pid;     ///< its pid in its own pid namespace
   std::optional<std::uint32_t> pid_level;  ///< how deep that is nested
-  std::string name;                        ///< what /proc shows for comm: long names of kernel threads
+  std::optional<std::string> name;         ///< what /proc shows for comm: kernel threads have longer ones
   std::optional<Gva> thread_function;      ///< of a kernel thread that has one
 };
 

@@ -52,10 +52,11 @@ void compare(const Btf& btf, const BtfOracle& oracle, Counts& counts) {
       ASSERT_TRUE(found[i] == expected[i]) << oracle.name(id) << "." << expected[i].name;
       // Asked for by its path, which finds the first type of that name.
       const auto first = btf.find(btf.kind(id), oracle.name(id));
-      if (first && *first == id && btf.find(Btf::Kind::struct_, oracle.name(id)) == first)
+      if (first && *first == id && btf.find(Btf::Kind::struct_, oracle.name(id)) == first) {
         ASSERT_EQ(btf.field(oracle.name(id), expected[i].name).value_or(guest::linux::Field{}),
                   found[i].field)
             << oracle.name(id) << "." << expected[i].name;
+      }
     }
   }
   for (const auto id : oracle.enums()) {

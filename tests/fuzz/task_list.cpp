@@ -43,6 +43,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     __builtin_trap();
   if (processes.problems.size() > linux::Listing<linux::Task>::kMaxProblems) __builtin_trap();
   for (const auto& task : threads.entries)
-    if (task.comm.size() > 16 || task.name.size() > 64) __builtin_trap();
+    if (task.comm.size() > 16 || (task.name && task.name->size() > 64)) __builtin_trap();
   return 0;
 }

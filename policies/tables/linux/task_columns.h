@@ -6,6 +6,8 @@
 #include "policies/tables/table.h"
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,13 +31,24 @@ class TaskContext {
   std::optional<std::string> executable(const guest::linux::Task& task);
   std::optional<std::string> command_line(const guest::linux::Task& task);
 
+  /// Tells the sink what could not be read of processes: what failed for many in the same way is one reason.
+  void report();
+
  private:
+  void note(std::string_view what, const guest::linux::Task& task, const Error& error);
+
+  struct Failure {
+    std::int32_t first = 0;  ///< process
+    std::size_t count = 0;
+    Error error;
+  };
   guest::linux::Kernel& kernel_;
   RowSink& sink_;
   std::optional<std::optional<std::chrono::sys_time<std::chrono::nanoseconds>>> boot_time_;
   std::optional<guest::linux::MemorySizesReader> sizes_;
   guest::linux::MemorySizes last_sizes_;
   guest::Gva last_sizes_of_{0};
+  std::map<std::string, Failure> failures_;  ///< by what failed and why
 };
 
 struct TaskColumn {

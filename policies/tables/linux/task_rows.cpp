@@ -31,7 +31,7 @@ guest::linux::MemorySizes TaskContext::sizes(const Task& task) {
     for (const Error& error : sizes_->missing()) sink_.incomplete(error);
   }
   const auto sizes = sizes_->read(*task.mm);
-  if (!sizes) sink_.incomplete(sizes.error().within("the memory of process " + std::to_string(task.tgid)));
+  if (!sizes) note("the memory", task, sizes.error());
   last_sizes_ = sizes.value_or(guest::linux::MemorySizes{});
   last_sizes_of_ = *task.mm;
   return last_sizes_;
@@ -42,8 +42,7 @@ std::optional<std::string> TaskContext::executable(const Task& task) {
   auto path = guest::linux::executable_path(kernel_, *task.mm);
   if (path) return std::move(*path);
   // A kernel thread that borrows an address space has one that executes nothing.
-  if (path.error().code != Errc::not_found)
-    sink_.incomplete(path.error().within("the executable of process " + std::to_string(task.tgid)));
+  if (path.error().code != Errc::not_found) note("the executable", task, path.error());
   return std::nullopt;
 }
 
@@ -51,8 +50,27 @@ std::optional<std::string> TaskContext::command_line(const Task& task) {
   if (!task.mm || *task.mm == Gva{0}) return std::nullopt;
   auto line = guest::linux::command_line(kernel_, *task.mm);
   if (line) return guest::linux::join_strings(*line);
-  sink_.incomplete(line.error().within("the command line of process " + std::to_string(task.tgid)));
+  note("the command line", task, line.error());
   return std::nullopt;
+}
+
+void TaskContext::note(std::string_view what, const Task& task, const Error& error) {
+  constexpr std::size_t kMaxReasons = 64;
+  std::string key = std::string(what) + ": " + error.message;
+  if (failures_.size() >= kMaxReasons && !failures_.contains(key))
+    return sink_.incomplete(error.within(what));
+  const auto [place, fresh] =
+      failures_.try_emplace(std::move(key), Failure{task.tgid, 0, error.within(what)});
+  ++place->second.count;
+}
+
+void TaskContext::report() {
+  for (const auto& [key, failure] : failures_) {
+    std::string who = "process " + std::to_string(failure.first);
+    if (failure.count > 1) who += " and " + std::to_string(failure.count - 1) + " more";
+    sink_.incomplete(failure.error.within(who));
+  }
+  failures_.clear();
 }
 
 namespace {
@@ -88,6 +106,7 @@ Result<void> fill_tasks(guest::Snapshot& snapshot, const TableRequest& request, 
       if (request.uses(i)) cells[i] = columns[i].cell(task, context);
     if (!sink.row(std::move(cells))) break;
   }
+  context.report();
   return {};
 }
 

@@ -111,10 +111,12 @@ Question mounts_question(const Oracle& oracle) {
                 fmt::format("{}", fmt::join(words.begin() + 6, dash, " ")), dash[1], unescaped(dash[2])}));
     }
   }
+  // From 7.0 on the top of a namespace is an empty file system under the root of all processes: out of
+  // /proc's sight.
   question.sql = fmt::format(
       "SELECT namespace, id, parent, device, root, point, options, propagation, filesystem, source FROM "
       "mounts "
-      "WHERE namespace IN ({})",
+      "WHERE namespace IN ({}) AND filesystem <> 'nullfs'",
       fmt::join(seen, ", "));
   return question;
 }

@@ -80,7 +80,8 @@ Question module_parameters_question(const Oracle& oracle, const Rows& known) {
       {}};
   const std::set<std::string> names(known.begin(), known.end());
   for (const auto& [key, value] : triples(oracle.lines("module_parameters")))
-    if (names.contains(key.first + ' ' + key.second) && !value.starts_with('!'))
+    // What damon_stat shows are measurements (mm/damon/stat.c).
+    if (names.contains(key.first + ' ' + key.second) && !value.starts_with('!') && key.first != "damon_stat")
       question.answer.push_back(join({key.first, key.second, value}));
   return question;
 }

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace ringside::guest::linux {
 namespace {
 
@@ -64,6 +66,45 @@ TEST_F(BootTime, IsUnknownWhereTheTimekeeperHasNoSymbol) {
   const auto found = boot_time(kernel_);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Errc::not_found);
+}
+
+/// An i386 kernel: no types, and only functions have symbols. Its getboottime64() holds addresses.
+class BootTimeByCode : public ::testing::Test {
+ protected:
+  BootTimeByCode() {
+    const Gva code = kernel_.allocate(256);
+    kernel_.define("getboottime64", code, 'T');
+    kernel_.define("getboottime64_end", code + 64, 'T');
+    kernel_.mutable_identity().text = {code, code + 256};
+    kernel_.set_recovered_types(nullptr);
+    timekeeper_ = kernel_.allocate(64);
+    const auto real = static_cast<std::uint32_t>((timekeeper_ + 12).value);
+    const std::array<std::uint32_t, 4> words = {real + 4, real, real + 8, real + 12};
+    for (std::size_t i = 0; i < words.size(); ++i) kernel_.put(code + (7 + i * 6), words[i]);
+  }
+  void fill(std::int64_t seconds) {
+    kernel_.put(timekeeper_, -seconds - 1);
+    kernel_.put(timekeeper_ + 8, std::int32_t{kSecond / 4 * 3});
+    kernel_.put(timekeeper_ + 12, 1'000'010 * kSecond + kSecond / 4);
+    kernel_.put(timekeeper_ + 20, 10 * kSecond);
+  }
+
+  testing::FakeKernel kernel_{32};
+  Gva timekeeper_;
+};
+
+TEST_F(BootTimeByCode, IsWhatTheCodeSubtracts) {
+  fill(1'000'010);
+  const auto found = boot_time(kernel_);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->time_since_epoch().count(), 1'000'000 * kSecond + kSecond / 4);
+}
+
+TEST_F(BootTimeByCode, IsUnknownWhereTheCrossCheckFails) {
+  fill(1'000'011);
+  const auto found = boot_time(kernel_);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Errc::unavailable);
 }
 
 }  // namespace

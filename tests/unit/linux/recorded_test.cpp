@@ -3,7 +3,7 @@
 #include "guest/linux/kernel.h"
 #include "guest/linux/modules.h"
 #include "guest/linux/tasks.h"
-#include "tests/unit/support/recorded_guests.h"
+#include "tests/support/recorded_guests.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -119,6 +119,27 @@ TEST(Sysctl, AValueWithoutAPlaceIsEmptyAndABitmapIsBehindAPointer) {
   EXPECT_EQ(named(all, "reserved")->value, "0,4-5,7");
 }
 
+TEST(Sysctl, AFewValuesAreFoundWhereTheirHandlersFindThem) {
+  SysctlWorld world;
+  const Gva range = world.kernel.allocate(8), set = world.kernel.allocate(8);
+  world.kernel.put(range, std::uint64_t{60999} << 32 | 32768);
+  world.kernel.put(set, std::uint64_t{0x1ff} << 32 | 0xffffffff);
+  world.kernel.put(world.kernel.define_variable("tainted_mask", 8), std::uint64_t{4097});
+  world.kernel.put(world.kernel.define_variable("usermodehelper_bset", 8), std::uint64_t{3} << 32 | 1);
+  world.add(SysctlWorld::root(world.global), {{"tainted", "proc_taint"},
+                                              {"ports", "ipv4_local_port_range", range, 8},
+                                              {"helpers", "proc_cap_handler", set, 16},
+                                              {"helpers_by_number", "proc_cap_handler", Gva{1}, 16},
+                                              {"helpers_unknown", "proc_cap_handler", Gva{2}, 16}});
+  const auto all = sysctls(world.kernel).value();
+  EXPECT_EQ(problems(all), "");
+  EXPECT_EQ(named(all, "tainted")->value, "4097");
+  EXPECT_EQ(named(all, "ports")->value, "32768\t60999");
+  EXPECT_EQ(named(all, "helpers")->value, "4294967295\t511");
+  EXPECT_EQ(named(all, "helpers_by_number")->value, "1\t3");
+  EXPECT_EQ(named(all, "helpers_unknown")->value, std::nullopt);
+}
+
 TEST(Sysctl, ABrokenEntryIsNamedAndTheOthersAreRead) {
   SysctlWorld world;
   const Gva root = SysctlWorld::root(world.global);

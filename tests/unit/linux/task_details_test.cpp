@@ -185,5 +185,20 @@ TEST_F(KernelThreads, AProcessIsNotTakenForOne) {
   EXPECT_EQ(task.thread_function, std::nullopt);
 }
 
+TEST_F(KernelThreads, ThatKernelThreadMadeHaveTheirCommOnly) {
+  kernel_.put_pointer(task_ + At::kthread, 0);
+  const Task task = read(TaskParts::name | TaskParts::thread_function);
+  EXPECT_EQ(task.name, "daemon");
+  EXPECT_EQ(task.thread_function, std::nullopt);
+}
+
+TEST_F(KernelThreads, WhoseNameCannotBeReadHaveNone) {
+  kernel_.put_pointer(task_ + At::kthread, 0xdead'0000'0000);
+  const Task task = read(TaskParts::name);
+  EXPECT_EQ(task.name, std::nullopt);
+  EXPECT_EQ(task.comm, "daemon");
+  EXPECT_EQ(problems_.size(), 1u);
+}
+
 }  // namespace
 }  // namespace ringside::guest::linux

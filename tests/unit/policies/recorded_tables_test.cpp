@@ -2,7 +2,7 @@
 // Every table on recorded guests: all of it can be read, or the table says what cannot.
 #include "policies/engine/database.h"
 #include "policies/tables/table.h"
-#include "tests/unit/support/recorded_guests.h"
+#include "tests/support/recorded_guests.h"
 
 #include <gtest/gtest.h>
 

@@ -35,8 +35,9 @@ class SysctlWorld {
     net_list_ = kernel.define_variable("net_namespace_list", 16);
     kernel.put_list(net_list_, {});
     user_set = kernel.define_variable("init_user_ns", 256) + 32;
-    for (const auto name : {"proc_dointvec", "proc_dostring", "proc_dointvec_jiffies", "proc_do_uuid",
-                            "proc_do_large_bitmap", "own_handler"})
+    for (const auto name :
+         {"proc_dointvec", "proc_dostring", "proc_dointvec_jiffies", "proc_do_uuid", "proc_do_large_bitmap",
+          "proc_taint", "proc_cap_handler", "ipv4_local_port_range", "own_handler"})
       kernel.define(name, handlers_[name] = kernel.allocate(16), 't');
     const Gva clock = kernel.define_variable("clocksource_jiffies", 16);
     kernel.put(clock, std::uint32_t{4'000'000u << 8});  // 250 ticks a second

@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   world.kernel.put_pointer(mm + FileWorld::Mm::pgd, top.value);
   world.kernel.put(mm + FileWorld::Mm::arg_start, std::uint64_t{0x400000});
   world.kernel.put(mm + FileWorld::Mm::arg_end, std::uint64_t{0x400020});
-  testing::poke(world.kernel, world.root_super, std::as_bytes(std::span(data, size)));
+  testing::poke(world.kernel, world.root_super, 0x40000, std::as_bytes(std::span(data, size)));
 
   const auto areas = linux::memory_areas(world.kernel, mm);
   if (areas) {

@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Gva mount : {world.root_mount, inner, slave})
     nodes.push_back(FileWorld::mount_of(mount) + FileWorld::Mount::list);
   world.kernel.put_list(name_space + 16, nodes);
-  testing::poke(world.kernel, world.root_super, std::as_bytes(std::span(data, size)));
+  testing::poke(world.kernel, world.root_super, 0x40000, std::as_bytes(std::span(data, size)));
 
   const auto open = linux::open_files(world.kernel, files);
   if (open) {

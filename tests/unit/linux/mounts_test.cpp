@@ -28,14 +28,14 @@ struct MountWorld : FileWorld {
   }
   /// A file system of its own, mounted at /NAME.
   Gva mount_at(std::string_view name, std::string_view type) {
-    const Gva top = dentry(Gva{0}, "/");
+    top = dentry(Gva{0}, "/");
     return mount(root_mount, dentry(root, name), top, super_block(0, 22, type));
   }
-  Listing<Mount> list(std::optional<Path> from = std::nullopt) {
+  Listing<linux::Mount> list(std::optional<Path> from = std::nullopt) {
     kernel.put_list(name_space + 16, nodes);
     return mounts(kernel, name_space, from).value();
   }
-  Gva name_space;
+  Gva name_space, top{0};  ///< root of the last mount_at()
   std::vector<Gva> nodes;
 };
 
@@ -79,8 +79,7 @@ TEST(Mounts, SeenFromARootThatTheyAreNotBelowHaveNoPoint) {
   MountWorld world;
   const Gva proc = world.mount_at("proc", "proc");
   world.add(proc, "proc");
-  const Gva top = *world.kernel.read_pointer(proc + M::root);
-  const auto listing = world.list(Path{proc, top});
+  const auto listing = world.list(Path{proc, world.top});
   ASSERT_EQ(listing.entries.size(), 2u);
   EXPECT_TRUE(listing.problems.empty());
   EXPECT_FALSE(listing.entries[0].point);

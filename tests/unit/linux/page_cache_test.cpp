@@ -51,6 +51,10 @@ TEST(PageCache, ListsPagesAndSkipsShadowsOfEvictedOnes) {
 
 TEST(PageCache, AFolioIsOneRunWhateverItsEntriesLookLike) {
   FileWorld world;
+  (void)world.plain_file("old");
+  const Gva old = world.last_inode;
+  const auto head = folio(world, 0x210, 8, 1).value;
+  world.cache(old, {{8, head}, {9, head}});
   (void)world.plain_file("data");
   // From 5.17 on the others are siblings of the first (slot number * 4 + 2); before, all held the first page.
   world.cache(world.last_inode,
@@ -63,11 +67,7 @@ TEST(PageCache, AFolioIsOneRunWhateverItsEntriesLookLike) {
   EXPECT_EQ(third->state, CacheLookup::State::present);
   EXPECT_EQ(third->page.gpa, Gpa{0x202000});
   EXPECT_EQ(third->page.count, 1u);
-
-  (void)world.plain_file("old");
-  const auto head = folio(world, 0x210, 8, 1).value;
-  world.cache(world.last_inode, {{8, head}, {9, head}});
-  EXPECT_EQ(runs(page_cache(world.kernel, world.last_inode).value()), (Runs{{8, 2}}));
+  EXPECT_EQ(runs(page_cache(world.kernel, old).value()), (Runs{{8, 2}}));
 }
 
 TEST(PageCache, APageThatSaysItStandsElsewhereIsNotTaken) {
@@ -85,8 +85,6 @@ TEST(PageCache, APageThatSaysItStandsElsewhereIsNotTaken) {
 TEST(PageCache, WhatIsNoPageStructureOrTooLargeIsAnError) {
   FileWorld world;
   (void)world.plain_file("data");
-  const Gva below = world.kernel.allocate(128);
-  (void)below;
   world.cache(world.last_inode,
               {{0, world.root.value}, {1, world.vmemmap.value + 8}, {2, folio(world, 0x100, 2, 40).value}});
   const auto listing = page_cache(world.kernel, world.last_inode);
@@ -98,8 +96,11 @@ TEST(PageCache, WhatIsNoPageStructureOrTooLargeIsAnError) {
 TEST(PageCache, TellsSwappedSharedMemoryFromEvictedFiles) {
   FileWorld world;
   const Gva shmem = world.kernel.define_variable("shmem_aops", 8);
-  (void)world.plain_file("shared");
   const std::uint64_t swap = (std::uint64_t{2} << 58 | 77) << 1 | kValue;
+  (void)world.plain_file("file");
+  const Gva file = world.last_inode;
+  world.cache(file, {{0, swap}});
+  (void)world.plain_file("shared");
   world.cache(world.last_inode, {{0, swap}});
   world.kernel.put_pointer(world.last_inode + FileWorld::Inode::data + FileWorld::Mapping::operations,
                            shmem.value);
@@ -108,10 +109,8 @@ TEST(PageCache, TellsSwappedSharedMemoryFromEvictedFiles) {
   EXPECT_EQ(found->state, CacheLookup::State::swapped);
   EXPECT_EQ(found->swap_area, 2u);
   EXPECT_EQ(found->swap_offset, 77u);
-  (void)world.plain_file("file");
-  world.cache(world.last_inode, {{0, swap}});
-  EXPECT_EQ(find_cached_page(world.kernel, world.last_inode, 0)->state, CacheLookup::State::absent);
-  EXPECT_EQ(find_cached_page(world.kernel, world.last_inode, 64)->state, CacheLookup::State::absent);
+  EXPECT_EQ(find_cached_page(world.kernel, file, 0)->state, CacheLookup::State::absent);
+  EXPECT_EQ(find_cached_page(world.kernel, file, 64)->state, CacheLookup::State::absent);
 }
 
 TEST(PageCache, GivesTheContentOfAFile) {

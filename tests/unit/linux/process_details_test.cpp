@@ -77,8 +77,8 @@ TEST(ProcessDetails, GiveThePathsThatProcShows) {
   FileWorld world;
   const Gva mm = world.mm({});
   world.kernel.put_pointer(mm + Mm::exe_file, world.plain_file("program").value);
-  EXPECT_EQ(executable_path(world.kernel, mm), "/program");
   world.put_path(world.fs + 24, {world.root_mount, world.dentry(world.root, "tmp")});
+  EXPECT_EQ(executable_path(world.kernel, mm), "/program");
   EXPECT_EQ(root_directory(world.kernel, world.fs), "/");
   EXPECT_EQ(working_directory(world.kernel, world.fs), "/tmp");
 }

@@ -41,7 +41,7 @@ struct UserWorld : FileWorld {
     }
     kernel.put(at + ((gva.value >> (12 + 9 * (level - 1))) & 511) * 8, entry);
   }
-  UserPage page(Gva gva) { return ProcessMemory::of(kernel, process)->page(gva).value(); }
+  UserPage look(Gva gva) { return ProcessMemory::of(kernel, process)->page(gva).value(); }
   Result<std::string> text(Gva gva, std::size_t size) {
     std::string into(size, '?');
     RINGSIDE_TRY(auto memory, ProcessMemory::of(kernel, process));
@@ -63,7 +63,7 @@ TEST(UserMemory, IsReadAcrossPagesThroughTheProcesssOwnTables) {
   world.set(Gva{0x400000}, 0x1000000 | kUserPage);
   world.set(Gva{0x401000}, 0x1800000 | kUserPage);
   EXPECT_EQ(world.text(Gva{0x400ffb}, 11), "hello world");
-  const auto page = world.page(Gva{0x400123});
+  const auto page = world.look(Gva{0x400123});
   EXPECT_EQ(page.state, UserPageState::mapped);
   EXPECT_EQ(page.gva, Gva{0x400000});
   EXPECT_EQ(page.gpa, Gpa{0x1000000});
@@ -76,7 +76,7 @@ TEST(UserMemory, LargePagesAreFollowed) {
   world.kernel.memory().write(Gpa{0x1345678}, as_bytes("large"));
   world.set(Gva{0x40000000}, 0x1200000 | kUserPage | x86::pte::kLarge, 2);
   EXPECT_EQ(world.text(Gva{0x40145678}, 5), "large");
-  EXPECT_EQ(world.page(Gva{0x40145678}).size, 2u << 20);
+  EXPECT_EQ(world.look(Gva{0x40145678}).size, 2u << 20);
 }
 
 TEST(UserMemory, APageWithoutAccessIsInMemoryAllTheSame) {
@@ -84,7 +84,7 @@ TEST(UserMemory, APageWithoutAccessIsInMemoryAllTheSame) {
   world.process = world.mm_with({});
   world.kernel.memory().write(Gpa{0x1000000}, as_bytes("guard"));
   world.set(Gva{0x400000}, (~0x1000000ull & x86::pte::kAddress) | x86::pte::kGlobal);
-  EXPECT_EQ(world.page(Gva{0x400000}).state, UserPageState::no_access);
+  EXPECT_EQ(world.look(Gva{0x400000}).state, UserPageState::no_access);
   EXPECT_EQ(world.text(Gva{0x400000}, 5), "guard");
 }
 
@@ -94,7 +94,7 @@ TEST(UserMemory, ThatIsSwappedOutSaysWhereTo) {
   world.kernel.put(world.kernel.define_variable("nr_swapfiles", 4), 2u);
   world.set(Gva{0x400000}, (std::uint64_t{1} << 59) | (~(std::uint64_t{42} << 9) & 0x07fffffffffffe00));
   world.set(Gva{0x401000}, (std::uint64_t{30} << 59) | (~(std::uint64_t{42} << 9) & 0x07fffffffffffe00));
-  const auto page = world.page(Gva{0x400000});
+  const auto page = world.look(Gva{0x400000});
   EXPECT_EQ(page.state, UserPageState::swapped);
   EXPECT_EQ(page.swap_area, 1u);
   EXPECT_EQ(page.swap_offset, 42u);
@@ -102,7 +102,7 @@ TEST(UserMemory, ThatIsSwappedOutSaysWhereTo) {
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, Errc::unavailable);
   EXPECT_NE(read.error().message.find("swapped out (swap area 1, page 42)"), std::string::npos);
-  EXPECT_EQ(world.page(Gva{0x401000}).state, UserPageState::migrating);
+  EXPECT_EQ(world.look(Gva{0x401000}).state, UserPageState::migrating);
 }
 
 TEST(UserMemory, AnEmptyEntryIsToldApartByTheAreaAroundIt) {
@@ -112,19 +112,19 @@ TEST(UserMemory, AnEmptyEntryIsToldApartByTheAreaAroundIt) {
   world.kernel.memory().write(Gpa{0x1000000}, as_bytes("cached"));
   world.process =
       world.mm_with({world.area(0x400000, 0x402000, 5, file, 3), world.area(0x600000, 0x601000, 3)});
-  EXPECT_EQ(world.page(Gva{0x400000}).state, UserPageState::page_cache);
+  EXPECT_EQ(world.look(Gva{0x400000}).state, UserPageState::page_cache);
   EXPECT_EQ(world.text(Gva{0x400000}, 6), "cached");
-  EXPECT_EQ(world.page(Gva{0x401000}).state, UserPageState::not_loaded);
+  EXPECT_EQ(world.look(Gva{0x401000}).state, UserPageState::not_loaded);
   EXPECT_EQ(world.text(Gva{0x401000}, 1).error().code, Errc::unavailable);
-  EXPECT_EQ(world.page(Gva{0x600000}).state, UserPageState::untouched);
+  EXPECT_EQ(world.look(Gva{0x600000}).state, UserPageState::untouched);
   EXPECT_EQ(world.text(Gva{0x600000}, 1).error().code, Errc::not_mapped);
-  EXPECT_EQ(world.page(Gva{0x601000}).state, UserPageState::unmapped);
+  EXPECT_EQ(world.look(Gva{0x601000}).state, UserPageState::unmapped);
 }
 
 TEST(UserMemory, OfAreasThatCannotBeReadIsUnknownNotUnmapped) {
   UserWorld world;
   world.process = world.mm_with({Gva{0xdead'0000'0000}});
-  EXPECT_EQ(world.page(Gva{0x400000}).state, UserPageState::unknown);
+  EXPECT_EQ(world.look(Gva{0x400000}).state, UserPageState::unknown);
 }
 
 TEST(UserMemory, IsOnlyTheUsersHalf) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What it costs to understand a live Linux guest: finding its kernel, and listing what runs in it.
+#include "base/io/event_loop.h"
 #include "guest/linux/kernel.h"
 #include "guest/linux/modules.h"
 #include "guest/linux/tasks.h"

@@ -120,7 +120,8 @@ bool names_table(const std::vector<SqlToken>& tokens, std::size_t at) {
   return false;
 }
 
-Sources sources_of(const std::vector<SqlToken>& tokens, const Vocabulary& vocabulary) {
+/// `typing`: where the word stands that is being completed; it is no alias yet.
+Sources sources_of(const std::vector<SqlToken>& tokens, const Vocabulary& vocabulary, std::size_t typing) {
   Sources sources;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto* table = vocabulary.table(bare(tokens[i]));
@@ -128,7 +129,8 @@ Sources sources_of(const std::vector<SqlToken>& tokens, const Vocabulary& vocabu
     sources[table->name] = table;
     std::size_t alias = i + 1;
     if (alias < tokens.size() && same_word(tokens[alias].text, "AS")) ++alias;
-    if (alias >= tokens.size() || tokens[alias].kind == SqlToken::Kind::symbol) continue;
+    if (alias >= tokens.size() || tokens[alias].kind == SqlToken::Kind::symbol || tokens[alias].at == typing)
+      continue;
     const auto name = lowered(bare(tokens[alias]));
     const auto& keywords = vocabulary.keywords;
     if (std::none_of(keywords.begin(), keywords.end(),
@@ -150,7 +152,7 @@ Completion complete_sql(std::string_view text, std::size_t cursor, const Vocabul
   }
   Collector found(prefix, cursor - prefix.size());
   const auto all = tokenise(text).tokens;
-  const Sources sources = sources_of(all, vocabulary);
+  const Sources sources = sources_of(all, vocabulary, cursor - prefix.size());
   if (at >= 2 && is_symbol(before.tokens, at - 1, '.')) {
     const auto qualifier = lowered(bare(before.tokens[at - 2]));
     if (const auto source = sources.find(qualifier); source != sources.end())

@@ -20,18 +20,18 @@ DentryReader::DentryReader(Kernel& kernel)
       mount_root_(mount_.add("mnt.mnt_root")),
       vfsmount_(kernel.offset("mount", "mnt")) {}
 
-std::vector<Error> DentryReader::missing() const {
-  std::vector<Error> all = dentry_.missing();
-  all.insert(all.end(), mount_.missing().begin(), mount_.missing().end());
-  if (!vfsmount_) all.push_back(vfsmount_.error());
-  return all;
+std::optional<Error> DentryReader::unusable() const {
+  for (const Member needed : {hash_, parent_, length_, name_, inode_})
+    if (!dentry_.has(needed)) return dentry_.missing().front();
+  if (!mount_.missing().empty()) return mount_.missing().front();
+  if (!vfsmount_) return vfsmount_.error();
+  return std::nullopt;
 }
 
 Result<const Dentry*> DentryReader::dentry(Gva address) {
   if (const auto known = dentries_.find(address.value); known != dentries_.end()) return &known->second;
   if (address == Gva{0}) return fail(Errc::malformed, "a path without a dentry");
-  for (const Member needed : {hash_, parent_, length_, name_, inode_})
-    if (!dentry_.has(needed)) return fail(dentry_.missing().front());
+  if (auto why = unusable()) return fail(std::move(*why));
   const auto at = [&] { return "dentry at " + to_string(address); };
   if (auto read = dentry_.read(address); !read) return fail(read.error().within(at()));
   Dentry found;
@@ -53,8 +53,7 @@ Result<const Dentry*> DentryReader::dentry(Gva address) {
 Result<const MountNode*> DentryReader::mount(Gva vfsmount) {
   if (const auto known = mounts_.find(vfsmount.value); known != mounts_.end()) return &known->second;
   if (vfsmount == Gva{0}) return fail(Errc::malformed, "a path without a mount");
-  if (!mount_.missing().empty()) return fail(mount_.missing().front());
-  if (!vfsmount_) return fail(vfsmount_.error());
+  if (auto why = unusable()) return fail(std::move(*why));
   if (auto read = mount_.read(Gva{vfsmount - Gva{*vfsmount_}}); !read)
     return fail(read.error().within("mount at " + to_string(vfsmount)));
   MountNode found;

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 namespace ringside::guest::linux {
 
@@ -37,8 +36,8 @@ class DentryReader {
   /// Valid until the next call. `malformed` for address 0.
   Result<const Dentry*> dentry(Gva address);
   Result<const MountNode*> mount(Gva vfsmount);
-  /// What this kernel's layouts do not tell and paths need.
-  std::vector<Error> missing() const;
+  /// The first that this kernel's layouts do not tell and every path needs.
+  std::optional<Error> unusable() const;
 
  private:
   using Member = ObjectReader::Member;

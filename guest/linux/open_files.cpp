@@ -2,7 +2,7 @@
 #include "guest/linux/open_files.h"
 
 #include "guest/linux/file_reader.h"
-#include "guest/linux/paths.h"
+#include "guest/linux/path_reader.h"
 
 #include <algorithm>
 #include <array>
@@ -143,7 +143,9 @@ std::optional<std::string_view> OpenFile::access() const {
 }
 
 std::vector<Error> unknown_of_open_files(Kernel& kernel) {
-  return FileReader::of(kernel).missing();
+  auto unknown = FileReader::of(kernel).missing();
+  if (auto why = PathReader::of(kernel).unusable()) unknown.push_back(std::move(*why));
+  return unknown;
 }
 
 Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths) {
@@ -162,7 +164,7 @@ Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths) {
     count = kMaxFds;
   }
   const Gva descriptors = fdtable.pointer(fd).value_or(Gva{0});
-  Table reader(kernel, listing, paths);
+  Table reader(kernel, listing, paths && !PathReader::of(kernel).unusable());
   const unsigned step = static_cast<unsigned>(kPageSize) / kernel.pointer_size();
   for (std::uint64_t first = 0; first < count; first += step) {
     const auto here = static_cast<unsigned>(std::min<std::uint64_t>(step, count - first));

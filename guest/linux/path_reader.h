@@ -25,6 +25,8 @@ class PathReader {
   const Result<std::string>& shown(Path path);
   Result<std::string> below(Path root, Path path);
   Result<std::string> inside(Gva dentry);
+  /// Why this kernel's layouts do not allow to make any path.
+  std::optional<Error> unusable() const { return dentries_.unusable(); }
   const Result<Path>& root() const { return root_; }
   Result<Path> of_file(Gva file);
   /// Two pointers: struct path.

@@ -11,13 +11,13 @@ namespace ringside::guest::linux {
 Result<Listing<OwnedSocket>> owned_sockets(Kernel& kernel) {
   RINGSIDE_TRY(const Gva operations, kernel.symbol("socket_file_ops"));
   RINGSIDE_TRY(const Field sock, kernel.field("socket", "sk"));
+  RINGSIDE_CHECK(kernel.field("file", "private_data"));
   TaskQuery query;
   query.parts = TaskParts::pointers;
   // Threads, not processes: a thread can have files of its own.
   auto all = threads(kernel, query);
   Listing<OwnedSocket> listing;
   for (auto& error : all.problems) listing.problem(std::move(error));
-  for (auto& error : unknown_of_open_files(kernel)) listing.problem(std::move(error));
   std::set<std::uint64_t> seen;
   for (const Task& task : all.entries) {
     if (!task.files || task.files->value == 0 || !seen.insert(task.files->value).second) continue;
@@ -29,8 +29,7 @@ Result<Listing<OwnedSocket>> owned_sockets(Kernel& kernel) {
     }
     for (const auto& error : files->problems) listing.problem(error.within(of_task));
     for (const OpenFile& file : files->entries) {
-      if (file.operations != operations) continue;
-      if (!file.private_data) continue;  // the problems say so
+      if (file.operations != operations || !file.private_data) continue;
       const auto sk = kernel.read_pointer_field(*file.private_data, sock);
       if (!sk) {
         listing.problem(sk.error().within(of_task));

@@ -34,7 +34,7 @@ Result<Gva> XarrayLookup::find(Gva xarray, std::uint64_t index) {
   RINGSIDE_TRY(Gva entry, kernel_.read_pointer_field(xarray, *head_));
   if (!is_node(entry.value)) return index == 0 && !is_internal(entry.value) ? entry : Gva{0};
   // The shift falls with every level: that bounds the walk.
-  std::uint64_t above = 64 + kChunkBits;
+  std::uint64_t above = 64;
   bool top = true;
   while (is_node(entry.value)) {
     const Gva node = Gva{entry.value - 2};

@@ -51,7 +51,9 @@ TEST(CommandLine, HasTheVerbs) {
     names.push_back(name);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"inspect",       "registers",   "msrs",          "gdt",
-                                             "idt",           "translate",   "read",          "tables",
+                                             "idt",           "ps",          "maps",          "files",
+                                             "mounts",        "modules",     "dmesg",         "translate",
+                                             "read",          "symbols",     "syscalls",      "tables",
                                              "query",         "shell",       "snapshot",      "snapshot save",
                                              "snapshot show", "baseline",    "baseline save", "baseline show",
                                              "baseline diff", "baseline rm", "scan",          "policy",

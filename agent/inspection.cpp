@@ -4,6 +4,7 @@
 #include "agent/output/format.h"
 #include "agent/output/text_table.h"
 #include "agent/verbs/support.h"
+#include "guest/linux/command_line.h"
 
 #include <fmt/format.h>
 
@@ -50,6 +51,7 @@ void look_for_kernel(guest::Snapshot& snapshot, Inspection& inspection) {
   }
   inspection.kernel = (*kernel)->identity();
   inspection.kernel_explained = (*kernel)->explanation();
+  inspection.command_line = guest::linux::command_line(**kernel);
 }
 
 }  // namespace
@@ -104,6 +106,9 @@ std::string render_kernel(const Inspection& inspection, const Style& style, bool
   const auto& kernel = *inspection.kernel;
   facts.add("kernel", "Linux " + printable(kernel.release));
   facts.add("banner", printable(kernel.banner));
+  facts.add("command line", inspection.command_line ? printable(*inspection.command_line)
+                                                    : style.yellow("unknown") + ": " +
+                                                          printable(inspection.command_line.error().message));
   facts.add("build id", kernel.build_id.empty() ? "(none)" : kernel.build_id);
   facts.add("image", fmt::format("{} to {}, GPA {}", guest::to_string(kernel.image.first),
                                  guest::to_string(kernel.image.end), guest::to_string(kernel.image_gpa)));
@@ -202,6 +207,7 @@ Json to_json(const Inspection& inspection) {
     const auto& found = *inspection.kernel;
     kernel = {{"release", found.release},
               {"banner", found.banner},
+              {"command_line", inspection.command_line ? Json(*inspection.command_line) : Json()},
               {"build_id", found.build_id.empty() ? Json() : Json(found.build_id)},
               {"bits", found.bits},
               {"image", json_address(found.image.first.value)},

@@ -26,6 +26,7 @@ struct Inspection {
   std::optional<guest::linux::KernelIdentity> kernel;
   std::string no_kernel;                      ///< why there is no `kernel`
   std::vector<std::string> kernel_explained;  ///< how it was found
+  Result<std::string> command_line;           ///< what the kernel was booted with
   std::chrono::microseconds kernel_found_in{0};
 };
 

@@ -53,6 +53,8 @@ struct GuestSelector {
 struct Policy {
   std::string file;
   std::string name, version, title, description;
+  std::string false_positives;  ///< what a healthy guest may do that looks the same
+  std::string remediation;      ///< what to do about a violation
   Severity severity = Severity::high;
   std::vector<std::string> attack;
   GuestSelector guests;
@@ -70,7 +72,7 @@ struct PolicySet {
 /// place.
 PolicySet load_policies(const std::vector<std::string>& paths);
 PolicySet load_policy_text(const std::string& file, const std::string& text);
-/// The policies that are compiled into the program (policies/shipped).
+/// The policies that are compiled into the program (policies/shipped, policies/linux).
 PolicySet shipped_policies();
 
 }  // namespace ringside::policies

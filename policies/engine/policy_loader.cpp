@@ -49,7 +49,8 @@ std::vector<std::string> read_choices(Diagnosis& diagnosis, const std::vector<Sc
 void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy) {
   static const std::regex kVersion(R"(\d{1,9}(\.\d{1,9}){0,2})");
   const Mapping metadata(diagnosis, node, "metadata",
-                         {"name", "version", "title", "description", "severity", "attack"});
+                         {"name", "version", "title", "description", "falsePositives", "remediation",
+                          "severity", "attack"});
   if (const auto name = read_name(diagnosis, metadata, "name")) policy.name = *name;
   if (const auto version = metadata.text("version")) {
     policy.version = version->text;
@@ -58,6 +59,8 @@ void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy)
   }
   if (const auto title = metadata.text("title", true)) policy.title = title->text;
   if (const auto description = metadata.text("description")) policy.description = description->text;
+  if (const auto text = metadata.text("falsePositives")) policy.false_positives = text->text;
+  if (const auto text = metadata.text("remediation")) policy.remediation = text->text;
   if (const auto severity = read_severity(diagnosis, metadata)) policy.severity = *severity;
   policy.attack = read_attack(diagnosis, metadata);
 }

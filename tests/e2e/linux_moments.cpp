@@ -4,17 +4,14 @@
 // clear error.
 //   RINGSIDE_MOMENTS=full   200 moments instead of 40
 //   RINGSIDE_SEED=N         the waits of an earlier run, which printed the seed
-#include "tests/e2e/support/attached.h"
-#include "tests/e2e/support/symbol_oracle.h"
+#include "tests/e2e/support/sight.h"
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <map>
-#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -22,7 +19,6 @@
 namespace ringside::lab {
 namespace {
 
-using guest::linux::Kernel;
 using std::chrono::milliseconds;
 
 /// How many moments of the `full` ones of a full run.
@@ -43,58 +39,6 @@ std::mt19937_64& random_numbers() {
 
 void wait_at_random(unsigned at_most_ms) {
   std::this_thread::sleep_for(milliseconds(random_numbers()() % at_most_ms));
-}
-
-/// What one look at a guest gave.
-struct Sight {
-  std::optional<Error> error;  ///< no kernel: why
-  std::string release;
-  std::vector<SymbolLine> symbols;
-  bool all_in_user_mode = false;
-};
-
-/// Attaches, looks, and lets go.
-Sight look(Guest& guest) {
-  Sight sight;
-  const auto attached = attach(guest);
-  if (!attached) return sight.error = attached.error().within("attach"), sight;
-  const auto snapshot = (*attached)->live->snapshot(guest::live::MsrSource::none);
-  if (!snapshot) return sight.error = snapshot.error().within("snapshot"), sight;
-  const auto kernel = Kernel::of(**snapshot);
-  if (!kernel) return sight.error = kernel.error(), sight;
-  sight.release = (*kernel)->identity().release;
-  sight.symbols = symbols_of(**kernel);
-  sight.all_in_user_mode =
-      std::ranges::all_of((*snapshot)->kept_cpus(), [](const auto& cpu) { return cpu.cpl == 3; });
-  return sight;
-}
-
-/// What the guest says of its kernel once it has a shell. It stays the same from the first instruction on.
-struct Truth {
-  explicit Truth(Guest& guest) {
-    guest.run("echo 0 >/proc/sys/kernel/kptr_restrict");
-    release = guest.run("uname -r");
-    release.pop_back();
-    symbols = parse_kallsyms(guest.fetch("cat /proc/kallsyms"));
-  }
-  std::string release;
-  std::vector<SymbolLine> symbols;
-};
-
-void expect_right(const Truth& truth, const Sight& sight) {
-  ASSERT_FALSE(sight.error.has_value()) << to_string(sight.error->code) << ": " << sight.error->message;
-  EXPECT_EQ(sight.release, truth.release);
-  const SymbolComparison symbols = compare_symbols(sight.symbols, truth.symbols);
-  EXPECT_EQ(symbols.differences, 0u) << symbols.first;
-  EXPECT_GT(symbols.compared, 10000u);
-}
-
-void expect_clear(const Error& error) {
-  EXPECT_TRUE(error.code == Errc::unavailable || error.code == Errc::unsupported ||
-              error.code == Errc::mismatch)
-      << to_string(error.code) << ": " << error.message;
-  EXPECT_GT(error.message.size(), 10u);
-  EXPECT_EQ(error.message.find('\n'), std::string::npos) << error.message;
 }
 
 class Moments : public testing::TestWithParam<const char*> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/kernel.h"
 
+#include "guest/linux/command_line.h"
 #include "policies/tables/linux/support.h"
 
 #include <array>
@@ -41,11 +42,16 @@ Value host_name(linux::Kernel& kernel) {
   return text ? cell(*text) : null_cell();
 }
 
+Value command_line(linux::Kernel& kernel) {
+  const auto line = linux::command_line(kernel);
+  return line ? cell(*line) : null_cell();
+}
+
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
   const auto& identity = kernel->identity();
   // By position in `columns`: what is costly is read only if it is asked for.
-  enum : std::size_t { host = 2, booted = 13, types = 15 };
+  enum : std::size_t { host = 2, booted = 13, types = 15, arguments = 18 };
   Value is_booted = null_cell();
   if (request.uses(booted)) {
     const auto state = kernel->booted();
@@ -59,7 +65,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
             cell(identity.root.table.value), cell(identity.isolation), is_booted,
             cell(std::uint64_t{kernel->symbols().size()}),
             request.uses(types) ? cell(kernel->btf().has_value()) : null_cell(), boot_loader(*kernel),
-            tainted(*kernel)});
+            tainted(*kernel), request.uses(arguments) ? command_line(*kernel) : null_cell()});
   return {};
 }
 
@@ -92,7 +98,9 @@ Table kernel_table() {
                       {"types", ColumnType::boolean, "it holds type information (BTF)"},
                       {"boot_loader", ColumnType::text,
                        "who loaded it: GRUB, QEMU, kexec, ...; NULL where that is not known"},
-                      {"tainted", ColumnType::address, "tainted_mask; NULL where its place is not known"}},
+                      {"tainted", ColumnType::address, "tainted_mask; NULL where its place is not known"},
+                      {"command_line", ColumnType::text,
+                       "what it was booted with; NULL where its place is not known"}},
           .pushdown = {},
           .identity = {"release"},
           .example = "SELECT release, image, slide, build_id FROM kernel",

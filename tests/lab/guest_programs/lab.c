@@ -31,6 +31,7 @@ static const struct Command kCommands[] = {
     {"populate", command_populate},
     {"capture", command_capture},
     {"send", command_send},
+    {"kexec", command_kexec},
 };
 
 void die(const char* what) {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records guests of the matrix for the tests that need no QEMU (tests/data/linux).
+//   usage: record_cells FOLDER CELL...    cells as docs/kernel-matrix.md names them, e.g. "6.1-cloud,
+//   5-level"
+#include "guest/snapshot_stream.h"
+#include "tests/e2e/support/kernel_matrix.h"
+#include "tests/lab/oracle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+namespace ringside::lab {
+namespace {
+
+constexpr std::size_t kCommBytes = 15;             // TASK_COMM_LEN - 1
+constexpr unsigned long kKernelThread = 0x200000;  // PF_KTHREAD of the flags in /proc/PID/stat
+
+/// "6.1-cloud, 5-level" as a file's name: "6.1-cloud-5-level".
+std::string file_name(const std::string& cell) {
+  std::string name;
+  for (const char c : cell)
+    if (c != ',') name += c == ' ' ? '-' : c;
+  return name;
+}
+
+/// How many lines of /proc/kallsyms are of the image, and their SHA-256.
+std::string symbols_line(const Oracle& oracle) {
+  Sha256 digest;
+  std::size_t count = 0;
+  for (const auto& line : oracle.lines("kallsyms")) {
+    if (line.find('[') != std::string::npos) continue;
+    digest.add(as_bytes(line + "\n"));
+    ++count;
+  }
+  return fmt::format("symbols {} {}\n", count, to_hex(digest.finish()));
+}
+
+std::string module_line(const std::string& line) {
+  const auto words = split_words(line);  // name size references users state address
+  return fmt::format("module {} {} {}\n", words.at(0), words.at(1), words.at(5));
+}
+
+/// pid, parent, real uid, kernel thread or not, comm; empty for one that is left out.
+std::string process_line(const Oracle& oracle, unsigned pid) {
+  const std::string folder = fmt::format("proc/{}/", pid);
+  std::string comm = oracle.text(folder + "comm");
+  if (!comm.empty() && comm.back() == '\n') comm.pop_back();
+  if (comm.starts_with("kworker")) return {};
+  comm = comm.substr(0, kCommBytes);
+  std::replace_if(
+      comm.begin(), comm.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::string uid;
+  for (const auto& line : oracle.lines(folder + "status"))
+    if (line.starts_with("Uid:")) uid = split_words(line).at(1);
+  const std::string stat = oracle.text(folder + "stat");
+  // After the name, which may hold anything: state ppid pgrp session tty tpgid flags.
+  const auto words = split_words(stat.substr(stat.rfind(')') + 1));
+  const bool kernel_thread = (std::strtoul(words.at(6).c_str(), nullptr, 10) & kKernelThread) != 0;
+  return fmt::format("process {} {} {} {} {}\n", pid, words.at(1), uid, kernel_thread ? 1 : 0, comm);
+}
+
+std::string words_of(Guest& guest, const Oracle& oracle) {
+  std::string release = guest.run("uname -r");
+  std::string words = "release " + release + symbols_line(oracle) + "cmdline " + oracle.text("cmdline");
+  for (const auto& line : oracle.lines("modules")) words += module_line(line);
+  for (const unsigned pid : oracle.processes()) words += process_line(oracle, pid);
+  return words;
+}
+
+void record(const Cell& cell, const std::string& folder) {
+  auto booted = Guest::boot(cell.options);
+  if (!booted) throw std::runtime_error(booted.error().message);
+  Guest& guest = **booted;
+  guest.run("settle 60 26", std::chrono::minutes(6));
+  const Oracle oracle(guest);
+  const std::string words = words_of(guest, oracle);
+  if (const auto stopped = guest.qmp().execute("stop"); !stopped)
+    throw std::runtime_error(stopped.error().message);
+  const std::string path = folder + "/" + file_name(cell.name);
+  const auto saved =
+      run_program({RINGSIDE_PROGRAM, "snapshot", "save", "--small", guest.monitor_socket(), path + ".rsnap"},
+                  {"RINGSIDE_STATE_DIR=" + guest.folder().file("state")});
+  if (!saved) throw std::runtime_error(saved.error().message);
+  if (saved->status != 0) throw std::runtime_error(saved->err);
+  std::ofstream(path + ".txt") << words;
+}
+
+}  // namespace
+}  // namespace ringside::lab
+
+int main(int count, char** arguments) {
+  using namespace ringside::lab;
+  if (count < 3) {
+    std::cerr << "usage: record_cells FOLDER CELL...\n";
+    return 2;
+  }
+  int failed = 0;
+  const auto matrix = kernel_matrix();
+  for (int i = 2; i < count; ++i) try {
+      const auto cell = std::find_if(matrix.begin(), matrix.end(),
+                                     [&](const Cell& one) { return one.name == arguments[i]; });
+      if (cell == matrix.end()) throw std::runtime_error("the matrix has no such cell");
+      record(*cell, arguments[1]);
+      std::cout << arguments[i] << ": recorded\n";
+    } catch (const std::exception& error) {
+      std::cerr << arguments[i] << ": " << error.what() << '\n';
+      failed = 1;
+    }
+  return failed;
+}

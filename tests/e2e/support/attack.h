@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/bytes.h"
+#include "guest/address.h"
+#include "policies/engine/database.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace ringside::lab {
+
+/// Bytes to put into a guest's memory.
+struct Poke {
+  guest::Gva gva;
+  Bytes bytes;
+};
+
+/// A harmless simulation of what a rootkit does to a kernel: it changes the one object that a check must notice,
+/// from outside, in a throw-away guest, and is undone afterwards.
+struct Attack {
+  std::string name;       ///< "hook a system call"
+  std::string technique;  ///< whose: "Diamorphine: entries of sys_call_table"
+  std::string check;      ///< "policy/check" that must report it
+  /// What to change, found in the stopped guest with the tables and functions of SQL. No pokes: this kernel
+  /// has no such object, and the attack does not apply to it.
+  std::function<Result<std::vector<Poke>>(policies::Database&)> prepare;
+};
+
+// One function a subject, in tests/e2e/attacks.
+
+}  // namespace ringside::lab

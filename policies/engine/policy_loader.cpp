@@ -48,9 +48,9 @@ std::vector<std::string> read_choices(Diagnosis& diagnosis, const std::vector<Sc
 
 void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy) {
   static const std::regex kVersion(R"(\d{1,9}(\.\d{1,9}){0,2})");
-  const Mapping metadata(diagnosis, node, "metadata",
-                         {"name", "version", "title", "description", "falsePositives", "remediation",
-                          "severity", "attack"});
+  const Mapping metadata(
+      diagnosis, node, "metadata",
+      {"name", "version", "title", "description", "falsePositives", "remediation", "severity", "attack"});
   if (const auto name = read_name(diagnosis, metadata, "name")) policy.name = *name;
   if (const auto version = metadata.text("version")) {
     policy.version = version->text;

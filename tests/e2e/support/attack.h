@@ -17,8 +17,8 @@ struct Poke {
   Bytes bytes;
 };
 
-/// A harmless simulation of what a rootkit does to a kernel: it changes the one object that a check must notice,
-/// from outside, in a throw-away guest, and is undone afterwards.
+/// A harmless simulation of what a rootkit does to a kernel: it changes the one object that a check must
+/// notice, from outside, in a throw-away guest, and is undone afterwards.
 struct Attack {
   std::string name;       ///< "hook a system call"
   std::string technique;  ///< whose: "Diamorphine: entries of sys_call_table"

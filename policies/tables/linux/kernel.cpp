@@ -42,7 +42,7 @@ Value host_name(linux::Kernel& kernel) {
   return text ? cell(*text) : null_cell();
 }
 
-Value command_line(linux::Kernel& kernel) {
+Value boot_arguments(linux::Kernel& kernel) {
   const auto line = linux::command_line(kernel);
   return line ? cell(*line) : null_cell();
 }
@@ -65,7 +65,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
             cell(identity.root.table.value), cell(identity.isolation), is_booted,
             cell(std::uint64_t{kernel->symbols().size()}),
             request.uses(types) ? cell(kernel->btf().has_value()) : null_cell(), boot_loader(*kernel),
-            tainted(*kernel), request.uses(arguments) ? command_line(*kernel) : null_cell()});
+            tainted(*kernel), request.uses(arguments) ? boot_arguments(*kernel) : null_cell()});
   return {};
 }
 

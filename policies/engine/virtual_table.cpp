@@ -49,20 +49,36 @@ class Collector final : public RowSink {
   std::vector<std::vector<Value>>& rows_;
 };
 
+/// The columns whose values tell a row from every other of the table.
+std::vector<std::size_t> key_columns(const Table& table) {
+  std::vector<std::size_t> columns;
+  for (const auto name : table.identity) columns.push_back(table.column(name).value());
+  if (const auto vcpu = table.column("vcpu");
+      vcpu && std::find(columns.begin(), columns.end(), *vcpu) == columns.end())
+    columns.push_back(*vcpu);
+  return columns;
+}
+
 /// Rows have a primary key and no row id: SQLite joins the answers to the terms of an OR by it, so it must be
-/// the same whatever constraints a scan had.
+/// the same whatever constraints a scan had. It is a hidden column of its own, since SQLite holds columns of
+/// a primary key to be never NULL and would answer `IS NULL` on them without a look.
 std::string virtual_schema(const Table& table) {
   std::string sql = create_statement(table, "x");
   sql.pop_back();  // the closing parenthesis
-  sql += ", PRIMARY KEY(";
-  for (const auto name : table.identity) sql += "\"" + std::string(name) + "\", ";
-  const bool per_vcpu = table.column("vcpu") && std::find(table.identity.begin(), table.identity.end(),
-                                                          "vcpu") == table.identity.end();
-  if (per_vcpu)
-    sql += "vcpu";
-  else
-    sql.resize(sql.size() - 2);
-  return sql + ")) WITHOUT ROWID";
+  return sql + ", \"row key\" TEXT HIDDEN, PRIMARY KEY(\"row key\")) WITHOUT ROWID";
+}
+
+std::string row_key(const Table& table, const std::vector<Value>& row) {
+  std::string key;
+  for (const std::size_t column : key_columns(table)) {
+    if (column >= row.size()) continue;
+    if (const auto* number = std::get_if<std::int64_t>(&row[column]))
+      key += std::to_string(*number);
+    else if (const auto* text = std::get_if<std::string>(&row[column]))
+      key += std::to_string(text->size()) + ":" + *text;  // no value may look like two
+    key += ',';
+  }
+  return key;
 }
 
 VirtualTable& of(sqlite3_vtab* base) {
@@ -107,7 +123,8 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) {
   unsigned taken = 0;
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& constraint = info->aConstraint[i];
-    if (constraint.usable == 0 || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ || constraint.iColumn < 0)
+    if (constraint.usable == 0 || constraint.op != SQLITE_INDEX_CONSTRAINT_EQ || constraint.iColumn < 0 ||
+        static_cast<std::size_t>(constraint.iColumn) >= table.columns.size())
       continue;
     const auto name = table.columns[static_cast<std::size_t>(constraint.iColumn)].name;
     const auto place = std::find(table.pushdown.begin(), table.pushdown.end(), name);
@@ -119,7 +136,10 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) {
   }
   // The text that reaches xFilter: the columns that the query looks at, then the constrained ones in order of
   // argv.
-  std::string plan = std::to_string(info->colUsed);
+  sqlite3_uint64 used = info->colUsed;
+  if (table.columns.size() < 64 && (used >> table.columns.size() & 1) != 0)  // the row key
+    for (const std::size_t column : key_columns(table)) used |= sqlite3_uint64{1} << column;
+  std::string plan = std::to_string(used);
   for (int argument = 1; argument <= arguments; ++argument)
     for (int i = 0; i < info->nConstraint; ++i)
       if (info->aConstraintUsage[i].argvIndex == argument)
@@ -203,6 +223,11 @@ int eof(sqlite3_vtab_cursor* base) {
 int column(sqlite3_vtab_cursor* base, sqlite3_context* result, int index) {
   const auto& row = of(base).rows[of(base).at];
   const auto at = static_cast<std::size_t>(index);
+  if (const Table& table = *of(base->pVtab).table; at == table.columns.size()) {
+    const std::string key = row_key(table, row);
+    sqlite3_result_text64(result, key.data(), key.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    return SQLITE_OK;
+  }
   if (index < 0 || at >= row.size()) return SQLITE_OK;  // NULL
   if (const auto* number = std::get_if<std::int64_t>(&row[at]))
     sqlite3_result_int64(result, *number);

@@ -58,7 +58,7 @@ TEST(Completion, KnowsQualifiersAndAliases) {
 TEST(Completion, WritesKeywordsInTheCaseOfTheUser) {
   EXPECT_EQ(at("sel|").candidates, (Words{"select"}));
   EXPECT_EQ(at("SEL|").candidates, (Words{"SELECT"}));
-  EXPECT_EQ(at("SELECT * FROM idt WHE|").candidates, (Words{"WHERE"}));
+  EXPECT_EQ(at("SELECT * FROM idt WHER|").candidates, (Words{"WHERE"}));
   EXPECT_TRUE(has(at("SELECT he|"), "hex_address"));
 }
 

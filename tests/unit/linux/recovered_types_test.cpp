@@ -97,6 +97,10 @@ TEST(RecoveredTypes, WorksOutTheLayoutWhereverMembersStand) {
     EXPECT_EQ(offset(*types, "module", "srcversion"), layout.srcversion);
     EXPECT_EQ(offset(*types, "module", "taints"), layout.bug_list - 8);
     EXPECT_EQ(offset(*types, "module", "kallsyms"), layout.kallsyms);
+    EXPECT_EQ(offset(*types, "module", "sect_attrs"), layout.kallsyms + 20);
+    EXPECT_EQ(offset(*types, "module", "args"), layout.kallsyms + 28);
+    EXPECT_EQ(offset(*types, "module", "kp"), layout.parameters);
+    EXPECT_EQ(offset(*types, "module", "syms"), layout.exports);
     EXPECT_EQ(offset(*types, "module", "source_list"), layout.source_list);
     EXPECT_EQ(offset(*types, "module", "refcnt"), layout.source_list + 20);
   }

@@ -71,8 +71,10 @@ TEST_F(LinuxModules, SymbolsOfImageAndModulesAreOneTable) {
   EXPECT_EQ(query("SELECT name FROM symbols WHERE address = 0x1000100").rows,
             (Rows{{"do_something"}, {"an_alias"}}));
   EXPECT_EQ(query("SELECT name FROM symbols WHERE module = 'bridge'").rows, (Rows{{"br_handle"}, {"same"}}));
-  EXPECT_EQ(query("SELECT count(*) FROM symbols WHERE module IS NULL").rows, (Rows{{number(5)}}));
-  EXPECT_EQ(query("SELECT count(*) FROM symbols").rows, (Rows{{number(8)}}));
+  const std::uint64_t image = world.modules.kernel.symbols().size();
+  EXPECT_GE(image, 5u);
+  EXPECT_EQ(query("SELECT count(*) FROM symbols WHERE module IS NULL").rows, (Rows{{number(image)}}));
+  EXPECT_EQ(query("SELECT count(*) FROM symbols").rows, (Rows{{number(image + 3)}}));
 }
 
 TEST_F(LinuxModules, AnOrOverPushedDownColumnsGivesEachSymbolOnce) {

@@ -119,7 +119,7 @@ TEST(IdtTable, TaskGateHasNoHandler) {
 TEST(IdtTable, UnreadablePageMakesItIncompleteAndNamesTheVcpu) {
   FakeGuest guest;
   guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});
-  const auto result = ask(*guest.snapshot(), "SELECT * FROM idt");
+  const auto result = ask(*guest.snapshot(), "SELECT handler FROM idt");
   EXPECT_THAT(result.rows, IsEmpty());
   EXPECT_THAT(result.incomplete, ElementsAre(HasSubstr("idt: vCPU 0: ")));
 }
@@ -136,7 +136,7 @@ TEST(IdtTable, VcpuThatRunsInRealModeMakesItIncomplete) {
   FakeGuest guest(2);
   guest.unstart(1);
   guest.cpus[1].halted = false;
-  EXPECT_THAT(ask(*guest.snapshot(), "SELECT * FROM idt").incomplete,
+  EXPECT_THAT(ask(*guest.snapshot(), "SELECT handler FROM idt").incomplete,
               ElementsAre("idt: vCPU 1 runs in real mode"));
 }
 
@@ -144,7 +144,7 @@ TEST(IdtTable, GuestThatHasNotBootedIsIncompleteNotEmpty) {
   FakeGuest guest(2);
   guest.unstart(0);
   guest.unstart(1);
-  EXPECT_THAT(ask(*guest.snapshot(), "SELECT * FROM idt").incomplete,
+  EXPECT_THAT(ask(*guest.snapshot(), "SELECT handler FROM idt").incomplete,
               ElementsAre(HasSubstr("no vCPU has left real mode")));
 }
 
@@ -175,7 +175,7 @@ TEST(MsrsTable, UnknownMsrsMakeItIncompleteWithTheReason) {
   FakeGuest guest(2);
   guest.cpus[1].msrs.reset();
   guest.cpus[1].msrs_unknown = "this QEMU has no xen-save-devices-state";
-  const auto result = ask(*guest.snapshot(), "SELECT * FROM msrs WHERE name = 'LSTAR'");
+  const auto result = ask(*guest.snapshot(), "SELECT value FROM msrs WHERE name = 'LSTAR'");
   EXPECT_EQ(result.rows.size(), 1u);
   EXPECT_THAT(result.incomplete, ElementsAre("msrs: vCPU 1: this QEMU has no xen-save-devices-state"));
 }
@@ -268,17 +268,17 @@ RegisterGroups groups_of(FakeGuest& guest, std::string_view sql) {
 TEST(ReadSets, TablesDependOnWhatTheyUseOnly) {
   FakeGuest guest(2);
   const auto control = RegisterGroups::control;
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM idt"), control | RegisterGroups::tables);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM gdt"), control | RegisterGroups::tables);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM page_mappings WHERE half = 'kernel'"), control);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM page_mappings"), control | RegisterGroups::root);
+  EXPECT_EQ(groups_of(guest, "SELECT handler FROM idt"), control | RegisterGroups::tables);
+  EXPECT_EQ(groups_of(guest, "SELECT base FROM gdt"), control | RegisterGroups::tables);
+  EXPECT_EQ(groups_of(guest, "SELECT gva, gpa FROM page_mappings WHERE half = 'kernel'"), control);
+  EXPECT_EQ(groups_of(guest, "SELECT gva, gpa FROM page_mappings"), control | RegisterGroups::root);
   EXPECT_EQ(groups_of(guest, "SELECT vcpu, wp, smep FROM vcpus"), control);
   EXPECT_EQ(groups_of(guest, "SELECT rip FROM vcpus"), control | RegisterGroups::general);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM msrs WHERE name = 'LSTAR'"), RegisterGroups::msrs);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM msrs WHERE name IN ('LSTAR', 'STAR')"), RegisterGroups::msrs);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM msrs"), RegisterGroups::msrs | RegisterGroups::swapped);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM registers WHERE name = 'idtr.base'"), RegisterGroups::tables);
-  EXPECT_EQ(groups_of(guest, "SELECT * FROM registers WHERE family = 'control'"), control);
+  EXPECT_EQ(groups_of(guest, "SELECT value FROM msrs WHERE name = 'LSTAR'"), RegisterGroups::msrs);
+  EXPECT_EQ(groups_of(guest, "SELECT value FROM msrs WHERE name IN ('LSTAR', 'STAR')"), RegisterGroups::msrs);
+  EXPECT_EQ(groups_of(guest, "SELECT value FROM msrs"), RegisterGroups::msrs | RegisterGroups::swapped);
+  EXPECT_EQ(groups_of(guest, "SELECT value FROM registers WHERE name = 'idtr.base'"), RegisterGroups::tables);
+  EXPECT_EQ(groups_of(guest, "SELECT value FROM registers WHERE family = 'control'"), control);
 }
 
 }  // namespace

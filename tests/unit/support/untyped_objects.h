@@ -18,7 +18,8 @@ struct UntypedLayout {
                 comm = 612, fs = 652, files = 656, nsproxy = 664, signal = 668;
   std::uint32_t thread_head = 16, pid_numbers = 52, user_ns = 108, group_info = 116, fs_root = 20, fdt = 20;
   std::uint32_t pgd = 28, start_code = 136, owner = 484, exe_file = 492;
-  std::uint32_t srcversion = 132, core_layout = 256, bug_list = 360, kallsyms = 372, source_list = 508;
+  std::uint32_t srcversion = 132, exports = 148, parameters = 184, core_layout = 256, bug_list = 360,
+                kallsyms = 372, source_list = 508;
 
   /// The same, moved by `bytes` from the middle of task_struct on.
   UntypedLayout moved(std::uint32_t bytes) const {
@@ -253,7 +254,13 @@ class UntypedObjects {
       w.put(module + at.kallsyms + 12, base + 0x3800);
       w.put(module + at.source_list + 16, base);
       w.put(module + at.source_list + 20, 1u);
+      put_sections(module);
+      const std::uint32_t arguments = w.allocate(64);
+      w.put_text(arguments, name == "first" ? "debug=1" : "");
+      w.put(module + at.kallsyms + 28, arguments);
     }
+    put_parameter(module_objects[0]);
+    put_export(module_objects[1], module_objects[1] - 0x1000 + 0x40);
     const std::uint32_t version = w.allocate(64);
     w.put_text(version, "1.0");
     w.put_text(version + 8, "858F9FE9D8FAAD51AA431FC");
@@ -270,6 +277,39 @@ class UntypedObjects {
     }
     w.put(use + 16, module_objects[1]);
     w.put(use + 20, module_objects[0]);
+  }
+
+  /// struct module_sect_attrs with two sections.
+  void put_sections(std::uint32_t module) {
+    constexpr std::uint32_t kFirst = 24, kEach = 36;
+    const std::uint32_t group = w.allocate(kFirst + 2 * kEach), list = w.allocate(12), name = w.allocate(64);
+    w.put_text(name, "sections");
+    w.put(group, name);
+    w.put(group + 16, list);
+    w.put(group + 20, 2u);
+    w.put(list, group + kFirst);
+    w.put(list + 4, group + kFirst + kEach);
+    w.put(module + at.kallsyms + 20, group);
+  }
+
+  /// struct kernel_param.
+  void put_parameter(std::uint32_t module) {
+    const std::uint32_t one = w.allocate(20), name = w.allocate(64);
+    w.put_text(name, "debug");
+    w.put(one, name);
+    w.put(one + 4, module);
+    w.put(module + at.parameters, one);
+    w.put(module + at.parameters + 4, 1u);
+  }
+
+  /// struct kernel_symbol of the function at `gva`.
+  void put_export(std::uint32_t module, std::uint32_t gva) {
+    const std::uint32_t one = w.allocate(12), name = w.allocate(64);
+    w.put_text(name, "second_function");
+    w.put(one, gva - one);
+    w.put(one + 4, name - (one + 4));
+    w.put(module + at.exports, one);
+    w.put(module + at.exports + 8, 1u);
   }
 
   UntypedKernelWorld& w;

@@ -19,17 +19,17 @@ namespace {
 constexpr std::size_t kCommBytes = 15;             // TASK_COMM_LEN - 1
 constexpr unsigned long kKernelThread = 0x200000;  // PF_KTHREAD of the flags in /proc/PID/stat
 
-/// "6.1-cloud, 5-level" as a file's name: "6.1-cloud-5-level".
+/// "6.1-cloud, pti=on" as a file's name: "6.1-cloud-pti-on".
 std::string file_name(const std::string& cell) {
   std::string name;
   for (const char c : cell)
-    if (c != ',') name += c == ' ' ? '-' : c;
+    if (c != ',') name += c == ' ' || c == '=' ? '-' : c;
   return name;
 }
 
 /// How many lines of /proc/kallsyms are of the image, and their SHA-256.
 std::string symbols_line(const Oracle& oracle) {
-  Sha256 digest;
+  guest::Sha256 digest;
   std::size_t count = 0;
   for (const auto& line : oracle.lines("kallsyms")) {
     if (line.find('[') != std::string::npos) continue;

@@ -36,6 +36,8 @@ Result<Banner> parse_banner(std::string_view text) {
     return fail(Errc::malformed, "the Linux banner names no release");
   numbers.remove_prefix(1);
   if (!take_number(numbers, banner.minor)) return fail(Errc::malformed, "the Linux banner names no release");
+  const auto version = text.rfind(" #");
+  banner.numbered = version != text.npos && text.substr(version + 2, 1).find_first_of("0123456789") == 0;
   return banner;
 }
 

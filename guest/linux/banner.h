@@ -14,6 +14,9 @@ struct Banner {
   std::string text;  ///< without the newline
   std::string release;
   unsigned major = 0, minor = 0;
+  /// VERSION starts with the build's number, "#1 SMP ...". An image may also hold the banner of its link's
+  /// first pass, which has none yet (the weak one of init/version.c).
+  bool numbered = false;
 };
 
 /// `malformed` unless it is a banner of printable ASCII, at most 512 bytes long, with a release that starts

@@ -166,9 +166,13 @@ Result<void> Discoverer::take_banner() {
   if (!at) {
     // linux_proc_banner, the template of /proc/version, stands beside it and does not parse: it has %s for a
     // release.
+    std::optional<std::uint64_t> unnumbered;
     at = search_after_text("Linux version ", [&](std::uint64_t gva) {
-      return parse_banner(bytes_at(gva, kMaxBanner)).has_value();
+      const auto banner = parse_banner(bytes_at(gva, kMaxBanner));
+      if (banner && !banner->numbered && !unnumbered) unnumbered = gva;
+      return banner && banner->numbered;
     });
+    if (!at) at = unnumbered;
     if (!at) return fail(Errc::mismatch, "the kernel found has no banner");
   }
   found_.proof.push_back(Gva{*at});

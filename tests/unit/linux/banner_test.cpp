@@ -19,6 +19,12 @@ TEST(Banner, NamesTheReleaseAndItsNumbers) {
   EXPECT_EQ(banner->text.back(), 'P');
 }
 
+TEST(Banner, TellsWhetherTheBuildHasANumber) {
+  EXPECT_TRUE(parse_banner("Linux version 6.1.0 (d@l) (gcc #3) #1 SMP Debian 6.1.176-1")->numbered);
+  EXPECT_FALSE(parse_banner("Linux version 6.1.0 (d@l) (gcc #3) # SMP Debian 6.1.176-1")->numbered);
+  EXPECT_FALSE(parse_banner("Linux version 6.1.0")->numbered);
+}
+
 TEST(Banner, EndsAtTheFirstNul) {
   const auto banner = parse_banner(std::string_view("Linux version 7.2\0garbage\xff", 27));
   ASSERT_TRUE(banner.has_value());

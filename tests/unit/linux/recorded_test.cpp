@@ -46,6 +46,7 @@ class Recorded : public ::testing::TestWithParam<std::string> {
 TEST_P(Recorded, TheKernelIsTheOneThatRan) {
   const auto& identity = kernel_->identity();
   EXPECT_EQ(testing::recorded_words(GetParam(), "release"), std::vector<std::string>{identity.release});
+  EXPECT_NE(identity.banner.find(" #1 SMP "), std::string::npos) << identity.banner;
   EXPECT_EQ(identity.build_id.size(), 40u);
   EXPECT_EQ(identity.bits, is_32_bit() ? 32u : 64u);
   for (const auto& step : kernel_->explanation())

@@ -75,15 +75,16 @@ Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::st
   policies::PolicySet loaded = policies::load_policies(paths);
   errors.insert(errors.end(), loaded.errors.begin(), loaded.errors.end());
   for (auto& policy : loaded.policies) {
-    if (std::any_of(chosen.begin(), chosen.end(), [&](const auto& other) { return other.name == policy.name; }))
+    if (std::any_of(chosen.begin(), chosen.end(),
+                    [&](const auto& other) { return other.name == policy.name; }))
       errors.push_back({policy.file, 1, 1, "policy `" + policy.name + "` is chosen already", "", ""});
     chosen.push_back(std::move(policy));
   }
   if (errors.empty()) return chosen;
   print_diagnostics(errors, context);
-  return fail(Failure(
-      {Errc::invalid_argument, counted(errors.size(), "error") + " in policies; nothing was checked"},
-      Exit::usage));
+  return fail(
+      Failure({Errc::invalid_argument, counted(errors.size(), "error") + " in policies; nothing was checked"},
+              Exit::usage));
 }
 
 Attempt<std::unique_ptr<policies::BaselineStore>> open_baselines() {

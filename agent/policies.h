@@ -12,9 +12,9 @@
 
 namespace ringside::agent {
 
-/// The policies that were asked for, or the built-in ones if none was: each of `wanted` is the name of a built-in
-/// policy, a pattern of names ("linux-*"), or the path of a file or directory. Prints what is wrong with files to
-/// Context::err and fails with Exit::usage.
+/// The policies that were asked for, or the built-in ones if none was: each of `wanted` is the name of a
+/// built-in policy, a pattern of names ("linux-*"), or the path of a file or directory. Prints what is wrong
+/// with files to Context::err and fails with Exit::usage.
 Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::string>& wanted,
                                                        Context& context);
 

@@ -39,7 +39,8 @@ std::optional<std::int64_t> number(const Violation& violation, std::string_view 
 std::optional<Bytes> bytes_of(const Cell& cell, unsigned pointer_size) {
   if (cell.value == nullptr) return std::nullopt;
   if (const auto* number = std::get_if<std::int64_t>(cell.value))
-    return cell.type == ColumnType::address ? std::optional(pointer_bytes(*number, pointer_size)) : std::nullopt;
+    return cell.type == ColumnType::address ? std::optional(pointer_bytes(*number, pointer_size))
+                                            : std::nullopt;
   const auto* text = std::get_if<std::string>(cell.value);
   if (text == nullptr || cell.type != ColumnType::bytes) return std::nullopt;
   auto bytes = from_hex(*text);
@@ -60,7 +61,8 @@ void add_steps(RestorePlan& plan, const RestorableFinding& finding, guest::Snaps
     return;
   }
   Bytes current;
-  for (const auto& write : *writes) current.insert(current.end(), write.expected.begin(), write.expected.end());
+  for (const auto& write : *writes)
+    current.insert(current.end(), write.expected.begin(), write.expected.end());
   if (current != finding.actual) {
     plan.not_possible.push_back(fmt::format("{} at {}: it has changed since it was found", finding.check,
                                             guest::to_string(finding.gva)));
@@ -68,7 +70,14 @@ void add_steps(RestorePlan& plan, const RestorableFinding& finding, guest::Snaps
   }
   std::uint64_t offset = 0;
   for (const auto& write : *writes) {
-    add_step(plan, {finding.check, 0, 0, finding.gva + offset, write.gpa, write.expected, write.replacement, {},
+    add_step(plan, {finding.check,
+                    0,
+                    0,
+                    finding.gva + offset,
+                    write.gpa,
+                    write.expected,
+                    write.replacement,
+                    {},
                     finding.fingerprint});
     offset += write.replacement.size();
   }
@@ -108,16 +117,15 @@ void plan_findings(RestorePlan& plan, const std::vector<CheckResult>& results, g
   const auto kernel = guest::linux::Kernel::of(snapshot);
   for (const auto& result : results) {
     for (const auto& violation : result.violations) {
-      if (!wanted.empty() &&
-          std::find(wanted.begin(), wanted.end(), violation.fingerprint) == wanted.end())
+      if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), violation.fingerprint) == wanted.end())
         continue;
       const auto finding = restorable(result, violation, kernel ? (*kernel)->pointer_size() : 8);
       if (!finding) continue;
       if (kernel)
         add_steps(plan, *finding, snapshot, (*kernel)->space());
       else
-        plan.not_possible.push_back(
-            fmt::format("{} at {}: {}", finding->check, guest::to_string(finding->gva), kernel.error().message));
+        plan.not_possible.push_back(fmt::format("{} at {}: {}", finding->check,
+                                                guest::to_string(finding->gva), kernel.error().message));
     }
   }
 }
@@ -140,7 +148,8 @@ void keep_wanted(RestorePlan& plan, const std::vector<CheckResult>& results,
     if (!known)
       plan.not_possible.push_back("no finding " + fingerprint + " stands now");
     else if (kept.size() == before)
-      plan.not_possible.push_back("finding " + fingerprint + " does not say what to put back, nor does a baseline");
+      plan.not_possible.push_back("finding " + fingerprint +
+                                  " does not say what to put back, nor does a baseline");
   }
   plan.steps.clear();
   for (auto& step : kept) add_step(plan, std::move(step));

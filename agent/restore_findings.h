@@ -18,8 +18,8 @@ struct RestorableFinding {
   Bytes expected, actual;  ///< of equal length
 };
 
-/// The bytes that a violation wants back. `expected` and `actual` are bytes, or pointers (columns of addresses) of
-/// `pointer_size` bytes. nullopt: its row does not say so.
+/// The bytes that a violation wants back. `expected` and `actual` are bytes, or pointers (columns of
+/// addresses) of `pointer_size` bytes. nullopt: its row does not say so.
 std::optional<RestorableFinding> restorable(const policies::CheckResult& result,
                                             const policies::Violation& violation, unsigned pointer_size);
 
@@ -28,9 +28,9 @@ std::optional<RestorableFinding> restorable(const policies::CheckResult& result,
 void plan_findings(RestorePlan& plan, const std::vector<policies::CheckResult>& results,
                    guest::Snapshot& snapshot, const std::vector<std::string>& wanted);
 
-/// Leaves in `plan` only the steps that undo the findings in `wanted`: by fingerprint, or because the finding is
-/// of the same row of the same table (`vcpu` and `vector` or `entry`; `abi` and `nr`). Fingerprints that nothing
-/// can be put back for, or that no finding has, become not possible.
+/// Leaves in `plan` only the steps that undo the findings in `wanted`: by fingerprint, or because the finding
+/// is of the same row of the same table (`vcpu` and `vector` or `entry`; `abi` and `nr`). Fingerprints that
+/// nothing can be put back for, or that no finding has, become not possible.
 void keep_wanted(RestorePlan& plan, const std::vector<policies::CheckResult>& results,
                  const std::vector<std::string>& wanted);
 

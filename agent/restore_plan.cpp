@@ -103,10 +103,11 @@ void plan_table(RestorePlan& plan, const std::string& table, const std::vector<E
     const EntryRow& current = *found->second;
     if (current.gva != old.gva) {
       if (moved.insert(owner_of(table, old)).second)
-        plan.not_possible.push_back(fmt::format(
-            "the {} has moved ({} -> {}): what points to it decides where it is, and ringside writes back what "
-            "stands in it only",
-            owner_of(table, old), hex_address(old.gva), hex_address(current.gva)));
+        plan.not_possible.push_back(
+            fmt::format("the {} has moved ({} -> {}): what points to it decides where it is, and ringside "
+                        "writes back what "
+                        "stands in it only",
+                        owner_of(table, old), hex_address(old.gva), hex_address(current.gva)));
       continue;
     }
     if (!differs(table, old, current)) continue;
@@ -127,7 +128,8 @@ std::optional<std::int64_t> number(const Value& value) {
 
 /// The cells vcpu, entry, gva, gpa, raw of one row; nullopt for a row without bytes or place.
 std::optional<EntryRow> entry_row(const std::vector<Value>& cells) {
-  const auto vcpu = number(cells[0]), entry = number(cells[1]), gva = number(cells[2]), gpa = number(cells[3]);
+  const auto vcpu = number(cells[0]), entry = number(cells[1]), gva = number(cells[2]),
+             gpa = number(cells[3]);
   const auto* text = std::get_if<std::string>(&cells[4]);
   if (!vcpu || !entry || !gva || !gpa || text == nullptr) return std::nullopt;
   auto bytes = from_hex(*text);
@@ -170,8 +172,8 @@ Result<std::vector<std::vector<Value>>> stored_cells(const policies::Baseline& b
   return rows;
 }
 
-Result<void> plan_descriptors(RestorePlan& plan, const policies::Baseline& baseline, guest::Snapshot& snapshot,
-                              const std::string& table, const std::string& entry) {
+Result<void> plan_descriptors(RestorePlan& plan, const policies::Baseline& baseline,
+                              guest::Snapshot& snapshot, const std::string& table, const std::string& entry) {
   RINGSIDE_TRY(const auto stored, stored_cells(baseline, table, {"vcpu", entry, "gva", "gpa", "raw"}));
   RINGSIDE_TRY(
       const auto result,
@@ -191,7 +193,8 @@ Result<void> plan_syscalls(RestorePlan& plan, const policies::Baseline& baseline
   RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(snapshot));
   const unsigned pointer = kernel->pointer_size();
   RINGSIDE_TRY(const auto stored, stored_cells(baseline, "syscalls", {"abi", "nr", "entry", "handler"}));
-  RINGSIDE_TRY(const auto result, ask(snapshot, "SELECT abi, nr, entry, handler FROM syscalls ORDER BY 1, 2"));
+  RINGSIDE_TRY(const auto result,
+               ask(snapshot, "SELECT abi, nr, entry, handler FROM syscalls ORDER BY 1, 2"));
   std::vector<EntryRow> before, now;
   for (const auto& cells : stored)
     if (auto one = call_row(cells, pointer)) before.push_back(std::move(*one));

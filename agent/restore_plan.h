@@ -13,8 +13,8 @@ namespace ringside::agent {
 
 /// Bytes of guest memory that can be put back.
 struct RestoreStep {
-  /// What it is one of: "idt", "gdt" or "syscalls" where the baseline says what is to stand there, else the check
-  /// whose finding says so, "policy/check".
+  /// What it is one of: "idt", "gdt" or "syscalls" where the baseline says what is to stand there, else the
+  /// check whose finding says so, "policy/check".
   std::string table;
   std::int64_t vcpu = 0, entry = 0;  ///< of a descriptor table; entry also the number of a system call
   guest::Gva gva;
@@ -50,8 +50,9 @@ void plan_table(RestorePlan& plan, const std::string& table, const std::vector<E
 /// Adds a step; where one for the same place stands already, they must agree.
 void add_step(RestorePlan& plan, RestoreStep step);
 
-/// Compares the IDT, the GDT and the system call tables of `snapshot` with `baseline`. `mismatch` if the guest has
-/// booted since. A baseline without system calls (another version of ringside took it) restores none.
+/// Compares the IDT, the GDT and the system call tables of `snapshot` with `baseline`. `mismatch` if the
+/// guest has booted since. A baseline without system calls (another version of ringside took it) restores
+/// none.
 Result<RestorePlan> plan_restore(const policies::Baseline& baseline, guest::Snapshot& snapshot);
 
 /// A pointer as it stands in guest memory.

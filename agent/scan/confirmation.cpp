@@ -92,7 +92,8 @@ std::size_t Confirmation::undecided() const {
 std::optional<std::chrono::milliseconds> Confirmation::pace() const {
   std::optional<std::chrono::milliseconds> shortest;
   for (const auto& [check, state] : checks_)
-    if (state.undecided) shortest = shortest ? std::min(*shortest, check->window.pace()) : check->window.pace();
+    if (state.undecided)
+      shortest = shortest ? std::min(*shortest, check->window.pace()) : check->window.pace();
   return shortest;
 }
 

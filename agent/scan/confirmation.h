@@ -12,23 +12,24 @@
 
 namespace ringside::agent {
 
-/// Decides over several looks at a running guest what checks with `confirm: {window, looks}` come to. A violation
-/// counts once it was there, with the same identity (object, place and content), at each of so many looks over
-/// the window. What is another one each time is work in progress; but a check that shows some violation at each
-/// look is never called clean. Knows no clock: the moments are given.
+/// Decides over several looks at a running guest what checks with `confirm: {window, looks}` come to. A
+/// violation counts once it was there, with the same identity (object, place and content), at each of so many
+/// looks over the window. What is another one each time is work in progress; but a check that shows some
+/// violation at each look is never called clean. Knows no clock: the moments are given.
 class Confirmation {
  public:
   using Moment = std::chrono::steady_clock::time_point;
 
-  /// One look at one check, in the order of time. What may be said of it now: only confirmed violations; nullopt:
-  /// nothing yet, there must be another look (`pending()`).
+  /// One look at one check, in the order of time. What may be said of it now: only confirmed violations;
+  /// nullopt: nothing yet, there must be another look (`pending()`).
   std::optional<policies::CheckResult> weigh(const policies::CheckResult& look, Moment at);
 
   /// Checks of which nothing can be said yet.
   std::size_t undecided() const;
   /// True if `weigh` has said nothing of this check at the last look.
   bool undecided(const policies::Check& check) const;
-  /// How soon there should be another look: the shortest pace of the undecided checks; nullopt: there are none.
+  /// How soon there should be another look: the shortest pace of the undecided checks; nullopt: there are
+  /// none.
   std::optional<std::chrono::milliseconds> pace() const;
   /// Begins anew, as after a reset of the guest.
   void clear() { checks_.clear(); }

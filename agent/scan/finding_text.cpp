@@ -17,7 +17,7 @@ namespace {
 
 // More than this many lines under one check help nobody; JSON has all of them.
 constexpr std::size_t kMaxFindings = 20, kMaxEvidence = 5;
-constexpr std::size_t kMaxCell = 96;  // characters of one value
+constexpr std::size_t kMaxCell = 96;                            // characters of one value
 constexpr std::size_t kCheck = 2, kFinding = 4, kEvidence = 6;  // columns where these start
 
 using Mark = std::string (Style::*)(std::string_view) const;

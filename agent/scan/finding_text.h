@@ -8,8 +8,8 @@
 
 namespace ringside::agent {
 
-/// The findings of one subject for people: under its title each check with what it found, the evidence of each
-/// row, and what the policy says is to be done and may be harmless. Bounded: JSON has all.
+/// The findings of one subject for people: under its title each check with what it found, the evidence of
+/// each row, and what the policy says is to be done and may be harmless. Bounded: JSON has all.
 std::string finding_text(const Subject& subject, const Style& style);
 
 /// What a row says beyond its message: "column value, ..." without what is NULL.

@@ -28,12 +28,13 @@ class Waiting {
   Waiting& operator=(const Waiting&) = delete;
 
   void tell(const ConfirmProgress& progress) {
-    const std::string what = fmt::format("confirming what {} found, over {}", counted(progress.checks, "check"),
-                                         human_duration(progress.of));
+    const std::string what = fmt::format("confirming what {} found, over {}",
+                                         counted(progress.checks, "check"), human_duration(progress.of));
     if (line_)
       context_.err << "\r\x1b[K"
-                   << colour_.dim(fmt::format("{}: {} so far", what, human_duration(std::chrono::round<
-                                                                         std::chrono::seconds>(progress.waited))))
+                   << colour_.dim(fmt::format(
+                          "{}: {} so far", what,
+                          human_duration(std::chrono::round<std::chrono::seconds>(progress.waited))))
                    << std::flush;
     else if (!told_)
       log::info(what);

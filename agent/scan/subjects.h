@@ -18,8 +18,8 @@ struct Subject {
   policies::Verdict verdict() const;
   std::size_t count(policies::Verdict verdict) const;
   std::size_t findings() const;
-  /// Why checks are unknown, or what of a violated one could not be read: each reason once, as the checks have
-  /// them.
+  /// Why checks are unknown, or what of a violated one could not be read: each reason once, as the checks
+  /// have them.
   std::vector<std::string> reasons() const;
 };
 

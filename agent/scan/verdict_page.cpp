@@ -100,7 +100,8 @@ std::string explained(const std::vector<Subject>& subjects, Verdict verdict, std
   for (const Subject& subject : subjects) {
     if (subject.verdict() != verdict) continue;
     const auto reasons = subject.reasons();
-    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& one) { return one.first == reasons; });
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& one) { return one.first == reasons; });
     if (group == groups.end()) group = groups.insert(group, {reasons, {}});
     group->second.push_back(partial_title(subject, verdict));
   }
@@ -110,11 +111,11 @@ std::string explained(const std::vector<Subject>& subjects, Verdict verdict, std
     for (const auto& title : titles) entries.push_back(word(name, style, mark) + title);
     out += in_columns(entries);
     if (reasons.empty()) continue;
-    out += below(fmt::format("{}{}", reasons.front(),
-                             reasons.size() == 1
-                                 ? ""
-                                 : fmt::format(" (and {} more: --json has all)", reasons.size() - 1)),
-                 kTitle + 2, style, &Style::dim);
+    out += below(
+        fmt::format(
+            "{}{}", reasons.front(),
+            reasons.size() == 1 ? "" : fmt::format(" (and {} more: --json has all)", reasons.size() - 1)),
+        kTitle + 2, style, &Style::dim);
   }
   return out;
 }
@@ -133,8 +134,9 @@ std::string bottom_line(const std::vector<Subject>& subjects, const Style& style
                                  counted(applicable, "subject"))) +
            (unknown == 0 ? "" : style.yellow(fmt::format("; {} could not be checked wholly", unknown)));
   if (unknown > 0)
-    return style.yellow(fmt::format("UNKNOWN: no violation was found, but {} of {} could not be checked wholly",
-                                    unknown, counted(applicable, "subject")));
+    return style.yellow(
+        fmt::format("UNKNOWN: no violation was found, but {} of {} could not be checked wholly", unknown,
+                    counted(applicable, "subject")));
   return style.green(fmt::format("OK: {} as they should be", counted(applicable, "subject")));
 }
 
@@ -146,7 +148,8 @@ std::string render(const VerdictPage& page, const Style& style) {
   std::vector<std::string> fine;
   for (const Subject& subject : subjects) {
     if (subject.verdict() == Verdict::violated) out += violated_lines(subject, style);
-    if (subject.verdict() == Verdict::ok) fine.push_back(word("ok", style, &Style::green) + title_of(subject));
+    if (subject.verdict() == Verdict::ok)
+      fine.push_back(word("ok", style, &Style::green) + title_of(subject));
   }
   out += explained(subjects, Verdict::unknown, "unknown", style, &Style::yellow);
   out += in_columns(fine);

@@ -197,7 +197,7 @@ Exit Watch::run(const Period& period) {
       break;
     }
   }
-  Exit exit = findings_.opened() > 0              ? Exit::violations
+  Exit exit = findings_.opened() > 0                                               ? Exit::violations
               : findings_.ever_unknown() || gone_ || confirmation_.undecided() > 0 ? Exit::unchecked
                                                                                    : Exit::clean;
   reporter_.ended(why, ticks, findings_, confirmation_.undecided(), exit, now());

@@ -23,7 +23,8 @@ class WatchReporter {
                Moment now);
   /// What changed in one tick. People get one line for all checks that became unknown for the same reason.
   void changes(const std::vector<Change>& all, Moment now);
-  /// After each tick; the first one says how things stand. `undecided`: checks that are still being confirmed.
+  /// After each tick; the first one says how things stand. `undecided`: checks that are still being
+  /// confirmed.
   void ticked(const Tally& tally, std::size_t undecided, Moment now);
   /// Something happened to the guest: `what` is one word for programs, `text` a line for people.
   void guest(std::string_view what, const std::string& text, Moment now);

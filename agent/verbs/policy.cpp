@@ -20,16 +20,16 @@ namespace {
 Json to_json(const policies::Policy& policy) {
   Json checks = Json::array();
   for (const auto& check : policy.checks)
-    checks.push_back({{"id", check.id},
-                      {"title", check.title},
-                      {"severity", to_string(check.severity)},
-                      {"needs_baseline", check.needs_baseline()},
-                      {"attack", check.attack},
-                      {"confirm", to_string(check.confirm)},
-                      {"window_ms", check.confirm == policies::Confirm::window
-                                        ? Json(check.window.length.count())
-                                        : Json()},
-                      {"actions", check.actions}});
+    checks.push_back(
+        {{"id", check.id},
+         {"title", check.title},
+         {"severity", to_string(check.severity)},
+         {"needs_baseline", check.needs_baseline()},
+         {"attack", check.attack},
+         {"confirm", to_string(check.confirm)},
+         {"window_ms",
+          check.confirm == policies::Confirm::window ? Json(check.window.length.count()) : Json()},
+         {"actions", check.actions}});
   return {{"file", policy.file},
           {"name", policy.name},
           {"version", policy.version},
@@ -139,7 +139,9 @@ Outcome check(Context& context, const std::vector<std::string>& paths) {
 void add_policy(CLI::App& app, Context& context) {
   auto* verb = app.add_subcommand("policy", "The policies that ship, and policy files");
   verb->require_subcommand(1);
-  add_example(*verb, "  ringside policy list\n  ringside policy show linux-entry\n  ringside policy check my-policies/");
+  add_example(
+      *verb,
+      "  ringside policy list\n  ringside policy show linux-entry\n  ringside policy check my-policies/");
   auto* list_verb = verb->add_subcommand("list", "List the built-in policies");
   add_output_options(*list_verb, context);
   add_example(*list_verb, "  ringside policy list");
@@ -147,7 +149,8 @@ void add_policy(CLI::App& app, Context& context) {
   auto* show_verb =
       verb->add_subcommand("show", "Say what policies are about, and what a violation of them means");
   const auto wanted = std::make_shared<std::vector<std::string>>();
-  show_verb->add_option("POLICY", *wanted, "Names of built-in policies (linux-*), policy files or directories")
+  show_verb
+      ->add_option("POLICY", *wanted, "Names of built-in policies (linux-*), policy files or directories")
       ->required()
       ->type_name("");
   add_output_options(*show_verb, context);

@@ -52,7 +52,8 @@ std::string some(const Bytes& bytes) {
 std::string render(const RestorePlan& plan, const Style& style) {
   TextTable table({{"FROM"}, {"OBJECT"}, {"GPA"}, {"NOW"}, {"TO BE"}});
   for (const auto& step : plan.steps)
-    table.add({step.table, step.object(), guest::to_string(step.gpa), some(step.current), some(step.baseline)});
+    table.add(
+        {step.table, step.object(), guest::to_string(step.gpa), some(step.current), some(step.baseline)});
   return table.render(style);
 }
 
@@ -100,7 +101,8 @@ Outcome restore(Context& context, const Arguments& arguments) {
   plan_findings(plan, results, *snapshot, arguments.findings);
   keep_wanted(plan, results, arguments.findings);
   if (!baseline && plan.steps.empty() && findings == 0 && arguments.findings.empty())
-    return fail(Failure({Errc::unavailable, "nothing is known to be wrong, and there is no baseline of " + guest_label(info),
+    return fail(Failure({Errc::unavailable,
+                         "nothing is known to be wrong, and there is no baseline of " + guest_label(info),
                          "run ringside baseline save while the guest is known to be good"}));
   const bool done = arguments.yes && !plan.steps.empty();
   if (done) RINGSIDE_CHECK(audited_write(*live, "restore", info, plan.writes()));
@@ -120,7 +122,8 @@ Outcome restore(Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_restore(CLI::App& app, Context& context) {
-  auto* verb = app.add_subcommand("restore", "Put back what was changed in the guest, where it is known what stood there");
+  auto* verb = app.add_subcommand(
+      "restore", "Put back what was changed in the guest, where it is known what stood there");
   const auto arguments = std::make_shared<Arguments>();
   add_target(*verb, context);
   verb->add_option("--finding", arguments->findings,
@@ -137,7 +140,9 @@ void add_restore(CLI::App& app, Context& context) {
   verb->add_flag("--yes", arguments->yes,
                  "Do it; without, only the plan is shown (exit 3 if there is something to restore)");
   add_msr_option(*verb, context);
-  add_example(*verb, "  ringside restore /run/vm.qmp\n  ringside restore /run/vm.qmp --finding 3f2a9c0011d04e71 --yes");
+  add_example(
+      *verb,
+      "  ringside restore /run/vm.qmp\n  ringside restore /run/vm.qmp --finding 3f2a9c0011d04e71 --yes");
   verb->callback([&context, arguments] {
     context.action = [&context, arguments] { return restore(context, *arguments); };
   });

@@ -41,20 +41,21 @@ std::string heading(guest::Snapshot& snapshot) {
   std::string out = guest_label(info);
   if (const auto kernel = guest::linux::Kernel::of(snapshot))
     out += ": Linux " + (*kernel)->identity().release;
-  return out + fmt::format(", {}, {}, {}",
-                           counted(snapshot.cpus(guest::RegisterGroups::none).size(), "vCPU"), info.status,
-                           rfc3339(std::chrono::floor<std::chrono::seconds>(info.taken)));
+  return out + fmt::format(", {}, {}, {}", counted(snapshot.cpus(guest::RegisterGroups::none).size(), "vCPU"),
+                           info.status, rfc3339(std::chrono::floor<std::chrono::seconds>(info.taken)));
 }
 
 /// What limits a scan as a whole.
 std::string limits(const std::vector<policies::CheckResult>& results, const guest::GuestInfo& info, bool live,
                    const ConfirmOptions& confirm) {
   if (exit_of(results) != Exit::violations) return "";
-  if (!live) return "A snapshot is one moment: what its kernel was in the middle of can look like a violation.";
+  if (!live)
+    return "A snapshot is one moment: what its kernel was in the middle of can look like a violation.";
   if (info.status != "running")
     return "The guest stands still (" + info.status +
            "): what its kernel is in the middle of can look like a violation.";
-  return confirm.none ? "Nothing was confirmed (--no-confirm): work in progress can look like a violation." : "";
+  return confirm.none ? "Nothing was confirmed (--no-confirm): work in progress can look like a violation."
+                      : "";
 }
 
 Exit scan_and_report(Context& context, Session& session, policies::Evaluator& evaluator,

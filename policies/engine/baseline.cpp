@@ -2,8 +2,8 @@
 #include "policies/engine/baseline.h"
 
 // Before any system header can: see there.
-#include "guest/linux/linux_macro.h"
 #include "guest/linux/kernel.h"
+#include "guest/linux/linux_macro.h"
 #include "policies/engine/database.h"
 #include "policies/engine/message.h"
 

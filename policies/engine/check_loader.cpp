@@ -186,8 +186,8 @@ void read_message(Loading at, const std::optional<StatementInfo>& info) {
                          suggestion(place.name, names));
 }
 
-/// What `restore` can do something with: rows of tables of which a baseline keeps the bytes, and rows that say
-/// themselves what is to stand where.
+/// What `restore` can do something with: rows of tables of which a baseline keeps the bytes, and rows that
+/// say themselves what is to stand where.
 bool can_restore(const Check& check, const std::optional<StatementInfo>& info) {
   static const std::vector<std::string> kTables = {"idt", "gdt", "syscalls"};
   if (check.unchanged) return std::find(kTables.begin(), kTables.end(), check.table) != kTables.end();
@@ -206,9 +206,10 @@ void read_actions(Loading at, const std::optional<StatementInfo>& info) {
       at.diagnosis.error(action.node, "unknown action `" + action.text + "`",
                          suggestion(action.text, kActions));
     else if (action.text == "restore" && !can_restore(at.check, info))
-      at.diagnosis.error(action.node, "`restore` does not know what to put back",
-                         "it needs `unchanged` on `idt`, `gdt` or `syscalls`, or columns `gva`, `expected` and "
-                         "`actual`");
+      at.diagnosis.error(
+          action.node, "`restore` does not know what to put back",
+          "it needs `unchanged` on `idt`, `gdt` or `syscalls`, or columns `gva`, `expected` and "
+          "`actual`");
     at.check.actions.push_back(action.text);
   }
   if (at.check.actions.empty()) at.check.actions = {"alert"};

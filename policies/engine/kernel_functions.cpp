@@ -100,8 +100,9 @@ void required_function(sqlite3_context* call, int, sqlite3_value** argv) {
   if (!is_null(argv)) return sqlite3_result_value(call, argv[0]);
   auto& context = *static_cast<TableContext*>(sqlite3_user_data(call));
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[1]));
-  context.add_incomplete(text == nullptr ? "something that the query needs is not known"
-                                         : std::string(text, static_cast<std::size_t>(sqlite3_value_bytes(argv[1]))));
+  context.add_incomplete(text == nullptr
+                             ? "something that the query needs is not known"
+                             : std::string(text, static_cast<std::size_t>(sqlite3_value_bytes(argv[1]))));
 }
 
 }  // namespace
@@ -109,8 +110,8 @@ void required_function(sqlite3_context* call, int, sqlite3_value** argv) {
 bool register_kernel_functions(sqlite3* db, TableContext& context) {
   const auto add = [&](const char* name, int flags, void (*function)(sqlite3_context*, int, sqlite3_value**),
                        int arguments = 1) {
-    return sqlite3_create_function_v2(db, name, arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS | flags, &context, function,
-                                      nullptr, nullptr, nullptr) == SQLITE_OK;
+    return sqlite3_create_function_v2(db, name, arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS | flags, &context,
+                                      function, nullptr, nullptr, nullptr) == SQLITE_OK;
   };
   // SQLITE_DETERMINISTIC promises equal answers within one run of a statement, and a snapshot stays bound as
   // long as one runs; with it SQLite takes addr('name') out of the loop over rows. It evaluates such calls

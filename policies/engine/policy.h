@@ -40,8 +40,8 @@ struct ConfirmWindow {
 };
 inline constexpr std::chrono::milliseconds kShortestWindow{100}, kLongestWindow{60 * 60 * 1000};
 inline constexpr unsigned kFewestLooks = 2, kMostLooks = 100;
-/// Policies whose name begins so look at a Linux kernel: their checks confirm over a window if they say nothing
-/// else.
+/// Policies whose name begins so look at a Linux kernel: their checks confirm over a window if they say
+/// nothing else.
 inline constexpr std::string_view kLinuxPolicy = "linux-";
 
 struct Check {

@@ -62,8 +62,7 @@ void read_interval(Diagnosis& diagnosis, const Mapping& spec, Policy& policy) {
   if (!text) return;
   const auto interval = parse_duration(text->text);
   if (!interval)
-    diagnosis.error(text->node, "`" + text->text + "` is no duration",
-                    kDurationHint);
+    diagnosis.error(text->node, "`" + text->text + "` is no duration", kDurationHint);
   else if (*interval < kShortestInterval || *interval > kLongestInterval)
     diagnosis.error(text->node, "an interval is from 100ms to 24h");
   else

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every attack of tests/e2e/attacks on stopped guests: is it reported by the check that names it and by no other, and
-// is all clean again once it is undone?
+// Every attack of tests/e2e/attacks on stopped guests: is it reported by the check that names it and by no
+// other, and is all clean again once it is undone?
 //   RINGSIDE_ATTACK_KERNELS="5.10-cloud 6.12-cloud"   other kernels than the default ones
 //   RINGSIDE_ATTACKS='*system call*'                  only attacks of that name
-#include "tests/e2e/support/attack_range.h"
 #include "tests/e2e/support/attached.h"
+#include "tests/e2e/support/attack_range.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>

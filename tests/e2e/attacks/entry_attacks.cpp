@@ -51,7 +51,8 @@ Pokes change_gate(Database& database, unsigned vector, Change change) {
 void set_handler(Bytes& gate, std::uint64_t handler) {
   for (const auto [at, shift] : {std::pair{0u, 0u}, {1u, 8u}, {6u, 16u}, {7u, 24u}})
     gate[at] = static_cast<std::byte>(handler >> shift);
-  for (unsigned i = 8; i < 12 && i < gate.size(); ++i) gate[i] = static_cast<std::byte>(handler >> (32 + 8 * (i - 8)));
+  for (unsigned i = 8; i < 12 && i < gate.size(); ++i)
+    gate[i] = static_cast<std::byte>(handler >> (32 + 8 * (i - 8)));
 }
 
 Pokes hook_gate(Database& database, unsigned vector, const char* target) {
@@ -65,7 +66,8 @@ Pokes hook_gate(Database& database, unsigned vector, const char* target) {
 
 /// `size` bytes at `offset` of the first vCPU's task-state segment.
 Pokes change_tss(Database& database, unsigned offset, std::uint64_t value) {
-  RINGSIDE_TRY(const auto row, numbers(database, "SELECT t.gva, k.bits FROM tss AS t, kernel AS k WHERE t.vcpu = 0"));
+  RINGSIDE_TRY(const auto row,
+               numbers(database, "SELECT t.gva, k.bits FROM tss AS t, kernel AS k WHERE t.vcpu = 0"));
   if (row.empty() || row[1] != 64) return std::vector<Poke>{};
   return std::vector<Poke>{{Gva{row[0] + offset}, little_endian(value, 8)}};
 }
@@ -99,7 +101,8 @@ Pokes redirect_dispatch(Database& database) {
 
 /// A variable of the kernel with some bits more or less.
 Pokes change_variable(Database& database, const char* name, std::uint64_t flip, unsigned size) {
-  RINGSIDE_TRY(const auto row, numbers(database, fmt::format("SELECT addr('{0}'), read_u64(addr('{0}'))", name)));
+  RINGSIDE_TRY(const auto row,
+               numbers(database, fmt::format("SELECT addr('{0}'), read_u64(addr('{0}'))", name)));
   if (row[0] == 0) return std::vector<Poke>{};
   return std::vector<Poke>{{Gva{row[0]}, little_endian(row[1] ^ flip, size)}};
 }
@@ -120,13 +123,18 @@ std::vector<Attack> entry_attacks() {
   const std::vector<std::string> idt{"idt/gates-unchanged", "idt/same-on-all-vcpus"};
   const std::vector<std::string> gdt{"gdt/entries-unchanged"};
   return {
-      {"hook the page fault", "gate 14 enters another function of the kernel", "linux-entry/interrupt-handlers",
+      {"hook the page fault", "gate 14 enters another function of the kernel",
+       "linux-entry/interrupt-handlers",
        [](Database& database) { return hook_gate(database, 14, "addr('panic')"); }, idt},
-      {"hook the page fault by one byte", "gate 14 enters past the first instruction", "linux-entry/interrupt-handlers",
+      {"hook the page fault by one byte", "gate 14 enters past the first instruction",
+       "linux-entry/interrupt-handlers",
        [](Database& database) { return hook_gate(database, 14, "addr('asm_exc_page_fault') + 3"); }, idt},
       {"hook int3 by a module", "gate 3 enters a module (old kits hook INT 3 and INT 0x80)",
-       "linux-entry/interrupt-handlers", [](Database& database) { return hook_gate(database, 3, kAnyModule); }, idt},
-      {"open a gate to user code", "gate 32 gets DPL 3", "linux-entry/interrupt-gates",
+       "linux-entry/interrupt-handlers",
+       [](Database& database) { return hook_gate(database, 3, kAnyModule); }, idt},
+      {"open a gate to user code",
+       "gate 32 gets DPL 3",
+       "linux-entry/interrupt-gates",
        [](Database& database) {
          return change_gate(database, 32, [](Bytes& gate) { return gate[5] |= std::byte{0x60}, true; });
        },
@@ -139,28 +147,48 @@ std::vector<Attack> entry_attacks() {
          });
        },
        idt},
-      {"put a call gate into the GDT", "entry 7 becomes a way into the kernel for user code", "linux-entry/segments",
+      {"put a call gate into the GDT",
+       "entry 7 becomes a way into the kernel for user code",
+       "linux-entry/segments",
        [](Database& database) { return change_segment(database, 7, 0x8100ec0000100000); },
        {"gdt/entries-unchanged", "gdt/no-call-gates"}},
-      {"give user code the kernel's segment", "the 64-bit kernel code segment gets DPL 3", "linux-entry/segments",
+      {"give user code the kernel's segment", "the 64-bit kernel code segment gets DPL 3",
+       "linux-entry/segments",
        [](Database& database) { return change_segment(database, 2, 0x00affb000000ffff); }, gdt},
       {"move the double fault's stack", "IST 1 of the task-state segment", "linux-entry/entry-stacks",
        [](Database& database) { return change_tss(database, 36, 0xfffffe0000000800); }},
       {"move the entry stack", "RSP0 of the task-state segment", "linux-entry/entry-stacks",
        [](Database& database) { return change_tss(database, 4, 0xfffffe0000000800); }},
-      {"hook a system call by a module", "Diamorphine: getdents64 of sys_call_table", "linux-entry/system-call-table",
-       [](Database& database) { return hook_call(database, 217, kAnyModule); }, {kText}},
-      {"swap two system calls", "kill of sys_call_table enters getpid", "linux-entry/system-call-table",
-       [](Database& database) { return hook_call(database, 62, "addr('__x64_sys_getpid')"); }, {kText}},
-      {"enter a system call past its start", "the entry points into the middle of its own function",
-       "linux-entry/system-call-table", [](Database& database) { return hook_call(database, 59, "handler + 4"); },
+      {"hook a system call by a module",
+       "Diamorphine: getdents64 of sys_call_table",
+       "linux-entry/system-call-table",
+       [](Database& database) { return hook_call(database, 217, kAnyModule); },
        {kText}},
-      {"redirect the dispatch of a system call", "one branch of x64_sys_call enters another function",
-       "linux-entry/system-call-dispatch", [](Database& database) { return redirect_dispatch(database); }, {kText}},
-      {"drop a pinned protection", "CR4 lacks a bit that cr4_pinned_bits has", "linux-entry/pinned-protections",
-       [](Database& database) { return change_variable(database, "cr4_pinned_bits", 1u << 23, 8); }, {kText}},
-      {"switch the pinning of CR4 off", "the static key cr_pinning is cleared", "linux-entry/pinning-enabled",
-       [](Database& database) { return change_variable(database, "cr_pinning", 1, 4); }, {kText}},
+      {"swap two system calls",
+       "kill of sys_call_table enters getpid",
+       "linux-entry/system-call-table",
+       [](Database& database) { return hook_call(database, 62, "addr('__x64_sys_getpid')"); },
+       {kText}},
+      {"enter a system call past its start",
+       "the entry points into the middle of its own function",
+       "linux-entry/system-call-table",
+       [](Database& database) { return hook_call(database, 59, "handler + 4"); },
+       {kText}},
+      {"redirect the dispatch of a system call",
+       "one branch of x64_sys_call enters another function",
+       "linux-entry/system-call-dispatch",
+       [](Database& database) { return redirect_dispatch(database); },
+       {kText}},
+      {"drop a pinned protection",
+       "CR4 lacks a bit that cr4_pinned_bits has",
+       "linux-entry/pinned-protections",
+       [](Database& database) { return change_variable(database, "cr4_pinned_bits", 1u << 23, 8); },
+       {kText}},
+      {"switch the pinning of CR4 off",
+       "the static key cr_pinning is cleared",
+       "linux-entry/pinning-enabled",
+       [](Database& database) { return change_variable(database, "cr_pinning", 1, 4); },
+       {kText}},
   };
 }
 

@@ -22,9 +22,9 @@ std::vector<std::string> messages_of(const policies::CheckResult& result) {
 }
 
 bool expected(const Attack& attack, const std::string& check) {
-  return check == attack.check || std::any_of(attack.also.begin(), attack.also.end(), [&](const auto& pattern) {
-           return ::fnmatch(pattern.c_str(), check.c_str(), 0) == 0;
-         });
+  return check == attack.check ||
+         std::any_of(attack.also.begin(), attack.also.end(),
+                     [&](const auto& pattern) { return ::fnmatch(pattern.c_str(), check.c_str(), 0) == 0; });
 }
 
 }  // namespace

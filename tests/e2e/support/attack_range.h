@@ -13,8 +13,8 @@
 
 namespace ringside::lab {
 
-/// What the policies that ship say of one guest, over and over while attacks come and go. The guest must stand still
-/// all the time, so that what changes in a verdict is what an attack changed.
+/// What the policies that ship say of one guest, over and over while attacks come and go. The guest must
+/// stand still all the time, so that what changes in a verdict is what an attack changed.
 class AttackRange {
  public:
   /// Takes the baseline and the first verdicts. `live` must outlive it.

@@ -50,15 +50,15 @@ TEST(CommandLine, HasTheVerbs) {
     for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
     names.push_back(name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"inspect",       "registers",   "msrs",          "gdt",
-                                             "idt",           "ps",          "maps",          "files",
-                                             "mounts",        "modules",     "dmesg",         "translate",
-                                             "read",          "symbols",     "syscalls",      "tables",
-                                             "query",         "shell",       "snapshot",      "snapshot save",
-                                             "snapshot show", "baseline",    "baseline save", "baseline show",
-                                             "baseline diff", "baseline rm", "scan",          "policy",
-                                             "policy list",   "policy show", "policy check",  "write",
-                                             "restore",       "version"}));
+  EXPECT_EQ(
+      names,
+      (std::vector<std::string>{
+          "inspect",       "registers",     "msrs",          "gdt",      "idt",           "ps",
+          "maps",          "files",         "mounts",        "modules",  "dmesg",         "translate",
+          "read",          "symbols",       "syscalls",      "tables",   "query",         "shell",
+          "snapshot",      "snapshot save", "snapshot show", "baseline", "baseline save", "baseline show",
+          "baseline diff", "baseline rm",   "scan",          "policy",   "policy list",   "policy show",
+          "policy check",  "write",         "restore",       "version"}));
 }
 
 TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {

@@ -87,7 +87,8 @@ TEST(RestoreWanted, KeepsAllWithoutAWish) {
 
 TEST(RestorePlan, RefusesTwoAnswersForOnePlace) {
   RestorePlan plan = plan_of_two_gates();
-  add_step(plan, {"linux-text/unexplained", 0, 0, {0x1000}, {0x5000}, {std::byte{1}}, {std::byte{3}}, {}, "f"});
+  add_step(plan,
+           {"linux-text/unexplained", 0, 0, {0x1000}, {0x5000}, {std::byte{1}}, {std::byte{3}}, {}, "f"});
   EXPECT_EQ(plan.steps.size(), 2u);
   ASSERT_EQ(plan.not_possible.size(), 1u);
   EXPECT_NE(plan.not_possible[0].find("say different things"), std::string::npos);

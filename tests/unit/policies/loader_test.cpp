@@ -262,7 +262,9 @@ TEST(PolicyLoader, ReadsAWindowOfConfirmation) {
 }
 
 TEST(PolicyLoader, LinuxPoliciesConfirmOverAWindowIfTheySayNothingElse) {
-  const auto named_linux = [](std::string text) { return text.replace(text.find("sample"), 6, "linux-sample"); };
+  const auto named_linux = [](std::string text) {
+    return text.replace(text.find("sample"), 6, "linux-sample");
+  };
   EXPECT_EQ(only_check(named_linux(policy())).confirm, Confirm::window);
   EXPECT_EQ(only_check(named_linux(policy(std::string(kForm) + "      confirm: second-look\n"))).confirm,
             Confirm::second_look);
@@ -271,9 +273,9 @@ TEST(PolicyLoader, LinuxPoliciesConfirmOverAWindowIfTheySayNothingElse) {
 }
 
 TEST(PolicyLoader, RestoreGoesWithRowsThatSayWhatIsToStandWhere) {
-  const Check check = only_check(policy(
-      "      query: \"SELECT abi, nr, entry AS gva, expected, handler AS actual FROM syscalls\"\n"
-      "      actions: [restore]\n"));
+  const Check check = only_check(
+      policy("      query: \"SELECT abi, nr, entry AS gva, expected, handler AS actual FROM syscalls\"\n"
+             "      actions: [restore]\n"));
   EXPECT_EQ(check.actions, std::vector<std::string>{"restore"});
 }
 

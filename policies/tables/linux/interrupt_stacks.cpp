@@ -30,7 +30,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
   report_problems(areas, sink);
   for (const auto* vcpu : protected_cpus(snapshot, guest::RegisterGroups::tables, request, sink)) {
     if (!vcpu->long_mode()) continue;  // a 32-bit TSS has no interrupt stacks
-    const auto tss = guest::read_tss(kernel->space(), *vcpu);
+    const auto tss = guest::read_tss(kernel->space(), *vcpu, false);
     if (!tss) {
       sink.incomplete(tss.error().within("vCPU " + std::to_string(vcpu->index)));
       continue;

@@ -69,6 +69,7 @@ std::vector<Change> FindingLog::update(const std::vector<CheckResult>& results, 
 
 Json to_json(const Finding& finding) {
   return {{"policy", finding.policy->name},
+          {"policy_title", finding.policy->title},
           {"policy_version", finding.policy->version},
           {"check", finding.check->id},
           {"title", finding.check->title},
@@ -78,7 +79,9 @@ Json to_json(const Finding& finding) {
           {"message", finding.violation.message},
           {"row", json_row(finding.violation.columns, finding.violation.row)},
           {"first_seen", rfc3339(finding.first_seen)},
-          {"last_seen", rfc3339(finding.last_seen)}};
+          {"last_seen", rfc3339(finding.last_seen)},
+          {"remediation", finding.policy->remediation},
+          {"false_positives", finding.policy->false_positives}};
 }
 
 Exit exit_of(const std::vector<CheckResult>& results) {

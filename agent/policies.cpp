@@ -4,7 +4,13 @@
 #include "agent/output/format.h"
 #include "agent/output/json.h"
 #include "agent/state_directory.h"
+#include "policies/engine/spelling.h"
 
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <ostream>
 
 namespace ringside::agent {
@@ -26,14 +32,59 @@ void print_diagnostics(const std::vector<policies::Diagnostic>& diagnostics, Con
   }
 }
 
-Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::string>& paths,
+namespace {
+
+/// True if `wanted` names built-in policies, which then stand in `chosen`.
+bool choose_shipped(const std::vector<policies::Policy>& shipped, const std::string& wanted,
+                    std::vector<policies::Policy>& chosen) {
+  bool any = false;
+  for (const auto& policy : shipped) {
+    if (::fnmatch(wanted.c_str(), policy.name.c_str(), 0) != 0) continue;
+    any = true;
+    if (std::none_of(chosen.begin(), chosen.end(), [&](const auto& one) { return one.name == policy.name; }))
+      chosen.push_back(policy);
+  }
+  return any;
+}
+
+/// Neither a policy nor a file.
+Failure no_such_policy(const std::string& wanted, const std::vector<policies::Policy>& shipped) {
+  std::vector<std::string> names;
+  for (const auto& policy : shipped) names.push_back(policy.name);
+  const auto near = policies::closest(wanted, names);
+  return Failure({Errc::invalid_argument, fmt::format("there is no policy and no file called {}", wanted),
+                  near ? fmt::format("did you mean {}?", *near) : "ringside policy list shows the policies"},
+                 Exit::usage);
+}
+
+}  // namespace
+
+Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::string>& wanted,
                                                        Context& context) {
-  policies::PolicySet set = paths.empty() ? policies::shipped_policies() : policies::load_policies(paths);
-  if (set.errors.empty()) return std::move(set.policies);
-  print_diagnostics(set.errors, context);
-  return fail(Failure(
-      {Errc::invalid_argument, counted(set.errors.size(), "error") + " in policies; nothing was checked"},
-      Exit::usage));
+  policies::PolicySet shipped = policies::shipped_policies();
+  std::vector<policies::Diagnostic> errors = shipped.errors;
+  std::vector<policies::Policy> chosen;
+  std::vector<std::string> paths;
+  if (wanted.empty()) chosen = std::move(shipped.policies);
+  for (const auto& one : wanted) {
+    if (choose_shipped(shipped.policies, one, chosen)) continue;
+    std::error_code ignored;
+    if (!std::filesystem::exists(one, ignored)) return fail(no_such_policy(one, shipped.policies));
+    paths.push_back(one);
+  }
+  policies::PolicySet loaded = policies::load_policies(paths);
+  errors.insert(errors.end(), loaded.errors.begin(), loaded.errors.end());
+  for (auto& policy : loaded.policies) {
+    if (std::any_of(chosen.begin(), chosen.end(),
+                    [&](const auto& other) { return other.name == policy.name; }))
+      errors.push_back({policy.file, 1, 1, "policy `" + policy.name + "` is chosen already", "", ""});
+    chosen.push_back(std::move(policy));
+  }
+  if (errors.empty()) return chosen;
+  print_diagnostics(errors, context);
+  return fail(
+      Failure({Errc::invalid_argument, counted(errors.size(), "error") + " in policies; nothing was checked"},
+              Exit::usage));
 }
 
 Attempt<std::unique_ptr<policies::BaselineStore>> open_baselines() {

@@ -12,9 +12,10 @@
 
 namespace ringside::agent {
 
-/// The policies in `paths`, or the built-in ones if there are none. Prints what is wrong with them to
-/// Context::err and fails with Exit::usage.
-Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::string>& paths,
+/// The policies that were asked for, or the built-in ones if none was: each of `wanted` is the name of a
+/// built-in policy, a pattern of names ("linux-*"), or the path of a file or directory. Prints what is wrong
+/// with files to Context::err and fails with Exit::usage.
+Attempt<std::vector<policies::Policy>> choose_policies(const std::vector<std::string>& wanted,
                                                        Context& context);
 
 /// Writes each diagnostic: source line and caret for people, one JSON object a line with --json.

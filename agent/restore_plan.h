@@ -11,13 +11,20 @@
 
 namespace ringside::agent {
 
-/// One IDT gate or GDT entry that differs from the baseline and can be put back.
+/// Bytes of guest memory that can be put back.
 struct RestoreStep {
-  std::string table;  ///< "idt" or "gdt"
-  std::int64_t vcpu = 0, entry = 0;
+  /// What it is one of: "idt", "gdt" or "syscalls" where the baseline says what is to stand there, else the
+  /// check whose finding says so, "policy/check".
+  std::string table;
+  std::int64_t vcpu = 0, entry = 0;  ///< of a descriptor table; entry also the number of a system call
   guest::Gva gva;
   guest::Gpa gpa;
-  Bytes current, baseline;  ///< of equal length
+  Bytes current, baseline;  ///< what stands there and what is to, of equal length
+  std::string abi{};        ///< of a system call
+  std::string finding{};    ///< fingerprint; empty for what only the baseline speaks of
+
+  /// "gate 14 of vCPU 0", "x64 call 62"; of a finding its address.
+  std::string object() const;
 };
 
 struct RestorePlan {
@@ -31,6 +38,7 @@ struct EntryRow {
   std::int64_t vcpu = 0, entry = 0;
   std::uint64_t gva = 0, gpa = 0;
   Bytes raw;
+  std::string abi{};  ///< of a system call
   bool operator==(const EntryRow&) const = default;
 };
 
@@ -39,7 +47,15 @@ struct EntryRow {
 void plan_table(RestorePlan& plan, const std::string& table, const std::vector<EntryRow>& before,
                 const std::vector<EntryRow>& now);
 
-/// Compares the IDT and GDT of `snapshot` with `baseline`. `mismatch` if the guest has booted since.
+/// Adds a step; where one for the same place stands already, they must agree.
+void add_step(RestorePlan& plan, RestoreStep step);
+
+/// Compares the IDT, the GDT and the system call tables of `snapshot` with `baseline`. `mismatch` if the
+/// guest has booted since. A baseline without system calls (another version of ringside took it) restores
+/// none.
 Result<RestorePlan> plan_restore(const policies::Baseline& baseline, guest::Snapshot& snapshot);
+
+/// A pointer as it stands in guest memory.
+Bytes pointer_bytes(std::int64_t value, unsigned size);
 
 }  // namespace ringside::agent

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ringside::guest {
 
@@ -138,7 +140,7 @@ Result<Gva> tss_base(AddressSpace& space, const x86::CpuState& cpu) {
   return Gva{entry.base};
 }
 
-Result<Placed<x86::Tss>> read_tss(AddressSpace& space, const x86::CpuState& cpu) {
+Result<Placed<x86::Tss>> read_tss(AddressSpace& space, const x86::CpuState& cpu, bool whole) {
   constexpr std::size_t kSize = 104;
   constexpr std::uint32_t kPresent = 1u << 15;
   if (!protected_mode(cpu)) return fail(real_mode("TSS"));
@@ -150,7 +152,15 @@ Result<Placed<x86::Tss>> read_tss(AddressSpace& space, const x86::CpuState& cpu)
     return fail(Errc::malformed, "TSS: TR's limit of " + std::to_string(cpu.tr.limit) + " is below 103");
   RINGSIDE_TRY(const Gva base, tss_base(space, cpu));
   std::array<std::byte, kSize> raw{};
-  if (auto read = space.read(base, raw); !read) return fail(read.error().within("TSS"));
+  // SDM vol. 3A, figure 8-11: in 64-bit mode RSP0 ends at 12, and the ISTs stand at 36 to 92.
+  struct Part {
+    std::size_t first, size;
+  };
+  const std::vector<Part> parts =
+      whole || !cpu.long_mode() ? std::vector<Part>{{0, kSize}} : std::vector<Part>{{0, 12}, {36, 56}};
+  for (const Part& part : parts)
+    if (auto read = space.read(base + part.first, std::span(raw).subspan(part.first, part.size)); !read)
+      return fail(read.error().within("TSS"));
   RINGSIDE_TRY(const Gpa gpa, space.translate(base));
   return Placed<x86::Tss>{*x86::decode_tss(raw, cpu.long_mode()), base, gpa};
 }

@@ -34,6 +34,8 @@ DescriptorTable<x86::SegmentDescriptor> read_gdt(AddressSpace& space, const x86:
 /// the TSS descriptor that TR's selector names in the GDT, if the lower ones agree (`mismatch` if not).
 Result<Gva> tss_base(AddressSpace& space, const x86::CpuState& cpu);
 /// The TSS that TR names. `unsupported` for a 16-bit TSS and in real mode, `malformed` for a limit below 103.
-Result<Placed<x86::Tss>> read_tss(AddressSpace& space, const x86::CpuState& cpu);
+/// `whole`: false leaves out what Linux writes at each switch of tasks or system call (RSP1, RSP2, the offset
+/// of the I/O bitmap), so that what depends on the rest does not depend on these.
+Result<Placed<x86::Tss>> read_tss(AddressSpace& space, const x86::CpuState& cpu, bool whole = true);
 
 }  // namespace ringside::guest

@@ -22,9 +22,8 @@ struct Tally {
 std::string summary(const Tally& tally, const Style& style);
 Json to_json(const Tally& tally);
 
-/// One scan for people: a line a check, what is wrong under it, and a summary.
-std::string render_scan(const std::vector<policies::CheckResult>& results, const Style& style);
-/// One scan as a document.
+/// One scan as a document: `policies` with what they are about and came to, `checks` with reasons and
+/// findings.
 Json scan_json(const guest::GuestInfo& info, const std::vector<policies::CheckResult>& results, Moment now);
 
 }  // namespace ringside::agent

@@ -14,6 +14,10 @@ namespace ringside::agent {
 using policies::CheckResult;
 using policies::Verdict;
 
+namespace {
+constexpr std::size_t kMaxReasons = 5;  // of one check
+}
+
 CheckResult confirmed(const CheckResult& first, const CheckResult& again) {
   if (first.verdict != Verdict::violated || again.verdict != Verdict::violated) return again;
   std::set<std::string> before;
@@ -33,9 +37,11 @@ CheckResult unconfirmed(const CheckResult& first, const Error& why) {
   CheckResult result = first;
   result.verdict = Verdict::unknown;
   result.violations.clear();
-  for (const auto& violation : first.violations)
-    result.reasons.push_back(fmt::format("seen once ({}), but it could not be looked at again: {}",
-                                         violation.message, why.message));
+  for (std::size_t i = 0; i < first.violations.size() && i < kMaxReasons; ++i)
+    result.reasons.push_back(fmt::format("seen ({}), but it could not be looked at again: {}",
+                                         first.violations[i].message, why.message));
+  if (first.violations.size() > kMaxReasons)
+    result.reasons.push_back(fmt::format("{} more were seen", first.violations.size() - kMaxReasons));
   return result;
 }
 
@@ -69,8 +75,13 @@ Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, p
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
                 std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted) {
   std::set<const policies::Policy*> running, paused;
+  const auto again_at_once = [&](const CheckResult& result) {
+    return result.verdict == Verdict::violated && doubted(result) &&
+           (result.check->confirm == policies::Confirm::second_look ||
+            result.check->confirm == policies::Confirm::paused);
+  };
   for (const CheckResult& result : results)
-    if (result.verdict == Verdict::violated && doubted(result))
+    if (again_at_once(result))
       (result.check->confirm == policies::Confirm::paused ? paused : running).insert(result.policy);
   // What is looked at with the guest stopped needs no other look.
   for (const auto* policy : paused) running.erase(policy);
@@ -78,8 +89,7 @@ void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, g
     if (wanted->empty()) continue;
     const auto again = evaluate_again(guest, evaluator, msrs, *wanted, wanted == &paused);
     for (CheckResult& result : results) {
-      if (result.verdict != Verdict::violated || !wanted->contains(result.policy) || !doubted(result))
-        continue;
+      if (!again_at_once(result) || !wanted->contains(result.policy)) continue;
       if (!again) {
         result = unconfirmed(result, again.error());
         continue;

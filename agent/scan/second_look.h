@@ -16,8 +16,9 @@ policies::CheckResult confirmed(const policies::CheckResult& first, const polici
 /// A violation that could not be looked at again: unknown, with what was seen and why.
 policies::CheckResult unconfirmed(const policies::CheckResult& first, const Error& why);
 
-/// Looks again at violated results for which `doubted` holds: on a fresh snapshot, or with the guest stopped
-/// where the check says `confirm: paused`. Each policy is evaluated again at most once.
+/// Looks again, at once, at violated results for which `doubted` holds: on a fresh snapshot, or with the
+/// guest stopped where the check says `confirm: paused`; not at those that confirm over a window
+/// (Confirmation). Each policy is evaluated again at most once.
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
                 std::vector<policies::CheckResult>& results,
                 const std::function<bool(const policies::CheckResult&)>& doubted);

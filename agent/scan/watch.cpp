@@ -64,6 +64,7 @@ void Watch::after_reset() {
     reporter_.guest("error", "memory map: " + refreshed.error().message, now());
   settling_since_ = steady_clock::now();
   settling_cpus_.clear();
+  confirmation_.clear();
 }
 
 bool Watch::booting(guest::Snapshot& snapshot) {
@@ -95,7 +96,42 @@ std::vector<CheckResult> Watch::all_unknown(const std::string& why) const {
   return results;
 }
 
+/// True if every violation of it is an open finding.
+bool Watch::is_open(const CheckResult& result) const {
+  return std::all_of(result.violations.begin(), result.violations.end(),
+                     [&](const auto& violation) { return findings_.is_open(result, violation); });
+}
+
+/// What a look at a guest that stands still says: it may stand in the middle of anything, so only what was
+/// confirmed before counts.
+CheckResult Watch::standing_still(const CheckResult& look) const {
+  CheckResult result = look;
+  std::erase_if(result.violations,
+                [&](const auto& violation) { return !findings_.is_open(look, violation); });
+  result.reasons.push_back(
+      fmt::format("seen while the guest stands still ({}): it counts once the guest runs and it stays",
+                  look.violations.front().message));
+  if (result.violations.empty()) result.verdict = policies::Verdict::unknown;
+  return result;
+}
+
+/// Leaves out of `results` what cannot be said yet.
+void Watch::confirm(std::vector<CheckResult>& results, bool running, Confirmation::Moment at) {
+  std::vector<CheckResult> said;
+  for (CheckResult& result : results) {
+    if (result.check->confirm != policies::Confirm::window) {
+      said.push_back(std::move(result));
+    } else if (!running && result.verdict == policies::Verdict::violated) {
+      said.push_back(is_open(result) ? std::move(result) : standing_still(result));
+    } else if (auto weighed = confirmation_.weigh(result, at)) {
+      said.push_back(std::move(*weighed));
+    }
+  }
+  results = std::move(said);
+}
+
 Result<std::vector<CheckResult>> Watch::look() {
+  const auto at = steady_clock::now();
   MsrSource source = msrs_;
   auto snapshot = guest_.snapshot(source);
   if (!snapshot && source == MsrSource::calibrated && guest_.monitor().connected()) {
@@ -106,11 +142,11 @@ Result<std::vector<CheckResult>> Watch::look() {
   if (!snapshot) return fail(std::move(snapshot).error());
   if (booting(**snapshot)) return all_unknown("the guest is booting");
   auto results = evaluator_.tick(**snapshot, guest_.memory());
-  if ((*snapshot)->info().status == "running")
-    look_again(guest_, evaluator_, source, results, [this](const CheckResult& result) {
-      return std::any_of(result.violations.begin(), result.violations.end(),
-                         [&](const auto& violation) { return !findings_.is_open(result, violation); });
-    });
+  const bool running = (*snapshot)->info().status == "running";
+  if (running)
+    look_again(guest_, evaluator_, source, results,
+               [this](const CheckResult& result) { return !is_open(result); });
+  confirm(results, running, at);
   return results;
 }
 
@@ -123,7 +159,12 @@ void Watch::tick() {
   }
   const Moment at = now();
   reporter_.changes(findings_.update(*results, at), at);
-  reporter_.ticked(Tally::of(*results), at);
+  reporter_.ticked(Tally::of(*results), confirmation_.undecided(), at);
+}
+
+steady_clock::time_point Watch::next_look(steady_clock::time_point next_tick) const {
+  const auto pace = confirmation_.pace();
+  return pace ? std::min(next_tick, steady_clock::now() + *pace) : next_tick;
 }
 
 Exit Watch::run(const Period& period) {
@@ -137,27 +178,29 @@ Exit Watch::run(const Period& period) {
       why = "the guest ended";
       break;
     }
+    const bool due = steady_clock::now() >= next;  // else only what has to be confirmed is in a hurry
     tick();
-    ++ticks;
+    if (due) ++ticks;
     if (period.count != 0 && ticks >= period.count) break;
     if (!reporter_.can_write()) {
       why = "nobody reads the output";
       break;
     }
     // A tick that took longer than the period is followed at once by one more, not by all that were missed.
-    next = std::max(next + period.every, steady_clock::now());
+    if (due) next = std::max(next + period.every, steady_clock::now());
+    const auto wake = next_look(next);
     while (signals::received() == 0 && !reset_ && !shut_down_ && guest_.monitor().connected() &&
-           signals::wait_until(next)) {
+           signals::wait_until(wake)) {
     }
     if (signals::received() != 0) {
       why = "stopped by a signal";
       break;
     }
   }
-  Exit exit = findings_.opened() > 0              ? Exit::violations
-              : findings_.ever_unknown() || gone_ ? Exit::unchecked
-                                                  : Exit::clean;
-  reporter_.ended(why, ticks, findings_, exit, now());
+  Exit exit = findings_.opened() > 0                                               ? Exit::violations
+              : findings_.ever_unknown() || gone_ || confirmation_.undecided() > 0 ? Exit::unchecked
+                                                                                   : Exit::clean;
+  reporter_.ended(why, ticks, findings_, confirmation_.undecided(), exit, now());
   return exit;
 }
 

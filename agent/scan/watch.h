@@ -3,6 +3,7 @@
 
 #include "agent/context.h"
 #include "agent/findings.h"
+#include "agent/scan/confirmation.h"
 #include "agent/scan/watch_reporter.h"
 #include "guest/live/live_guest.h"
 #include "policies/engine/evaluator.h"
@@ -16,7 +17,8 @@
 namespace ringside::agent {
 
 /// `scan --every`: evaluates policies on a period until it is told to stop, the count is reached, or the
-/// guest ends. Says what changes, not what is.
+/// guest ends. Says what changes, not what is. What has to be confirmed over a window is carried from tick to
+/// tick; as long as there is such, it looks as often as the window wants.
 class Watch {
  public:
   struct Period {
@@ -37,6 +39,10 @@ class Watch {
   void after_reset();
   void tick();
   Result<std::vector<policies::CheckResult>> look();
+  void confirm(std::vector<policies::CheckResult>& results, bool running, Confirmation::Moment at);
+  policies::CheckResult standing_still(const policies::CheckResult& look) const;
+  bool is_open(const policies::CheckResult& result) const;
+  std::chrono::steady_clock::time_point next_look(std::chrono::steady_clock::time_point next_tick) const;
   bool booting(guest::Snapshot& snapshot);
   std::vector<policies::CheckResult> all_unknown(const std::string& why) const;
 
@@ -46,6 +52,7 @@ class Watch {
   WatchReporter& reporter_;
   guest::live::MsrSource msrs_;
   FindingLog findings_;
+  Confirmation confirmation_;
   std::atomic<bool> reset_{false}, shut_down_{false};
   bool gone_ = false;
   /// Between a reset and the kernel having set its entry points up, nothing is judged.

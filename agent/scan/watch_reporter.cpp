@@ -112,13 +112,17 @@ void WatchReporter::change(const Change& change, Moment now) {
   }
 }
 
-void WatchReporter::ticked(const Tally& tally, Moment now) {
+void WatchReporter::ticked(const Tally& tally, std::size_t undecided, Moment now) {
   if (!first_) return;
   first_ = false;
   if (json_)
-    write_line(out_, {{"event", "first_tick"}, {"time", rfc3339(now)}, {"summary", to_json(tally)}});
+    write_line(out_, {{"event", "first_tick"},
+                      {"time", rfc3339(now)},
+                      {"summary", to_json(tally)},
+                      {"being_confirmed", undecided}});
   else
-    line(now, summary(tally, style_));
+    line(now, summary(tally, style_) +
+                  (undecided == 0 ? "" : fmt::format("; {} being confirmed", counted(undecided, "check"))));
 }
 
 void WatchReporter::guest(std::string_view what, const std::string& text, Moment now) {
@@ -128,8 +132,8 @@ void WatchReporter::guest(std::string_view what, const std::string& text, Moment
     line(now, style_.yellow(printable(text)));
 }
 
-void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, Exit exit,
-                          Moment now) {
+void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings,
+                          std::size_t undecided, Exit exit, Moment now) {
   if (json_) {
     write_line(out_, {{"event", "ended"},
                       {"time", rfc3339(now)},
@@ -137,11 +141,15 @@ void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const Fin
                       {"ticks", ticks},
                       {"findings_opened", findings.opened()},
                       {"findings_open", findings.open().size()},
+                      {"not_confirmed", undecided},
                       {"exit", static_cast<int>(exit)}});
     return;
   }
-  line(now, fmt::format("ended after {}: {}; {} opened, {} still open", counted(ticks, "tick"), why,
-                        counted(findings.opened(), "finding"), findings.open().size()));
+  line(now, fmt::format("ended after {}: {}; {} opened, {} still open{}", counted(ticks, "tick"), why,
+                        counted(findings.opened(), "finding"), findings.open().size(),
+                        undecided == 0 ? ""
+                                       : fmt::format("; {} showed a violation that was not confirmed yet",
+                                                     counted(undecided, "check"))));
 }
 
 bool WatchReporter::can_write() const {

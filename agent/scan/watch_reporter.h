@@ -23,11 +23,13 @@ class WatchReporter {
                Moment now);
   /// What changed in one tick. People get one line for all checks that became unknown for the same reason.
   void changes(const std::vector<Change>& all, Moment now);
-  /// After each tick; the first one says how things stand.
-  void ticked(const Tally& tally, Moment now);
+  /// After each tick; the first one says how things stand. `undecided`: checks that are still being
+  /// confirmed.
+  void ticked(const Tally& tally, std::size_t undecided, Moment now);
   /// Something happened to the guest: `what` is one word for programs, `text` a line for people.
   void guest(std::string_view what, const std::string& text, Moment now);
-  void ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, Exit exit, Moment now);
+  void ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, std::size_t undecided,
+             Exit exit, Moment now);
   /// False once a line could not be written (the reader has gone).
   bool can_write() const;
 

@@ -82,7 +82,7 @@ std::string_view interrupt_stack_name(unsigned ist) {
   return ist >= 1 && ist <= kStacks.size() ? kStacks[ist - 1] : std::string_view{};
 }
 
-Result<Listing<CpuArea>> read_cpu_areas(Kernel& kernel) {
+Result<Listing<CpuArea>> read_cpu_areas(Kernel& kernel, bool tasks) {
   RINGSIDE_TRY(const auto offsets, kernel.per_cpu_offsets());
   const Layout layout = lay_out(kernel);
   Listing<CpuArea> all;
@@ -95,7 +95,7 @@ Result<Listing<CpuArea>> read_cpu_areas(Kernel& kernel) {
         area.online = (*byte >> (cpu % 8) & 1) != 0;
     if (area.online.value_or(true)) {
       read_entry_area(kernel, layout, all, area);
-      read_current(kernel, layout, all, area);
+      if (tasks) read_current(kernel, layout, all, area);
     }
     all.entries.push_back(std::move(area));
   }

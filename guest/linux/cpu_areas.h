@@ -37,8 +37,8 @@ struct CpuArea {
 };
 
 /// The areas of all CPUs that the kernel has set up. Errors: Kernel::per_cpu_offsets's. What a kernel without
-/// type information does not tell stays nullopt.
-Result<Listing<CpuArea>> read_cpu_areas(Kernel& kernel);
+/// type information does not tell stays nullopt. `tasks`: with what runs on each, which changes all the time.
+Result<Listing<CpuArea>> read_cpu_areas(Kernel& kernel, bool tasks = true);
 
 /// The kernel's number of the vCPU whose registers these are: its TR, GDTR or GS base points into that CPU's
 /// area. nullopt: none of them does.

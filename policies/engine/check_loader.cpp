@@ -2,6 +2,7 @@
 #include "policies/engine/check_loader.h"
 
 #include "policies/engine/compile.h"
+#include "policies/engine/confirm_loader.h"
 #include "policies/engine/message.h"
 #include "policies/engine/spelling.h"
 #include "policies/engine/sql_diagnosis.h"
@@ -185,30 +186,33 @@ void read_message(Loading at, const std::optional<StatementInfo>& info) {
                          suggestion(place.name, names));
 }
 
-void read_actions(Loading at) {
+/// What `restore` can do something with: rows of tables of which a baseline keeps the bytes, and rows that
+/// say themselves what is to stand where.
+bool can_restore(const Check& check, const std::optional<StatementInfo>& info) {
+  static const std::vector<std::string> kTables = {"idt", "gdt", "syscalls"};
+  if (check.unchanged) return std::find(kTables.begin(), kTables.end(), check.table) != kTables.end();
+  if (!info) return true;  // the columns are not known
+  const auto has = [&](std::string_view name) {
+    return std::any_of(info->columns.begin(), info->columns.end(),
+                       [&](const auto& column) { return column.name == name; });
+  };
+  return has("gva") && has("expected") && has("actual");
+}
+
+void read_actions(Loading at, const std::optional<StatementInfo>& info) {
   static const std::vector<std::string> kActions = {"alert", "evidence", "pause", "restore"};
   for (const auto& action : at.mapping.list("actions")) {
     if (std::find(kActions.begin(), kActions.end(), action.text) == kActions.end())
       at.diagnosis.error(action.node, "unknown action `" + action.text + "`",
                          suggestion(action.text, kActions));
-    else if (action.text == "restore" && at.check.unchanged && at.check.table != "idt" &&
-             at.check.table != "gdt")
-      at.diagnosis.error(action.node, "`restore` can put back rows of `idt` and `gdt` only");
-    else if (action.text == "restore" && !at.mapping.has("unchanged"))
-      at.diagnosis.error(action.node, "`restore` needs `unchanged`: only a baseline knows what to put back");
+    else if (action.text == "restore" && !can_restore(at.check, info))
+      at.diagnosis.error(
+          action.node, "`restore` does not know what to put back",
+          "it needs `unchanged` on `idt`, `gdt` or `syscalls`, or columns `gva`, `expected` and "
+          "`actual`");
     at.check.actions.push_back(action.text);
   }
   if (at.check.actions.empty()) at.check.actions = {"alert"};
-}
-
-void read_confirm(Loading at) {
-  const auto confirm = at.mapping.text("confirm");
-  if (!confirm) return;
-  if (confirm->text == "paused")
-    at.check.confirm = Confirm::paused;
-  else if (confirm->text != "second-look")
-    at.diagnosis.error(confirm->node, "unknown confirmation `" + confirm->text + "`",
-                       suggestion(confirm->text, {"second-look", "paused"}));
 }
 
 }  // namespace
@@ -265,8 +269,8 @@ Check load_check(Diagnosis& diagnosis, Database& database, const YAML::Node& nod
   const Loading at{diagnosis, database, mapping, check};
   const auto info = load_form(at);
   read_message(at, info);
-  read_confirm(at);
-  read_actions(at);
+  read_confirm(diagnosis, mapping, policy, check);
+  read_actions(at, info);
   return check;
 }
 

@@ -240,8 +240,9 @@ tl::expected<Statement*, Database::SqlError> DatabaseImpl::prepare(std::string_v
     return tl::unexpected(SqlError{"parameters (?, :name) are not allowed", -1});
   StatementInfo info;
   for (int i = 0; i < sqlite3_column_count(raw); ++i)
-    info.columns.push_back(
-        {sqlite3_column_name(raw, i), column_type(sqlite3_column_decltype(raw, i), SQLITE_NULL)});
+    info.columns.push_back({sqlite3_column_name(raw, i),
+                            column_type(sqlite3_column_decltype(raw, i), SQLITE_NULL),
+                            is_live(sqlite3_column_decltype(raw, i))});
   info.tables.assign(context_.planned.begin(), context_.planned.end());
   info.baseline_tables = baseline_tables_of(text);
   if (statements_.size() >= kMaxStatements) statements_.clear();

@@ -19,6 +19,7 @@ namespace ringside::policies {
 struct QueryColumn {
   std::string name;
   ColumnType type = ColumnType::text;  ///< from the table's definition; computed columns are integer or text
+  bool live = false;                   ///< a column that changes all the time on a healthy guest
 };
 
 struct QueryResult {

@@ -160,6 +160,7 @@ void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
     Violation violation;
     violation.message = fill_message(check.message.empty() ? check.title : check.message, rows.columns, row);
     violation.fingerprint = fingerprint(*result.policy, check, rows.columns, row);
+    violation.identity = identity(violation.fingerprint, rows.columns, row);
     violation.columns = rows.columns;
     violation.row = std::move(row);
     result.violations.push_back(std::move(violation));

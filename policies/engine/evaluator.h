@@ -27,6 +27,7 @@ struct Violation {
   std::string fingerprint;  ///< stable identity: policy, check and key columns; not the changing values
   std::vector<QueryColumn> columns;
   std::vector<Value> row;
+  std::string identity;  ///< the fingerprint and the content: what stays the same while nothing changes
 };
 
 struct CheckResult {

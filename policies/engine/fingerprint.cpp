@@ -24,6 +24,14 @@ std::string to_text(const Value& value) {
   return "n";
 }
 
+std::string digest(std::string_view fields) {
+  std::array<std::byte, EVP_MAX_MD_SIZE> hash{};
+  unsigned size = 0;
+  EVP_Digest(fields.data(), fields.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
+             nullptr);
+  return to_hex(ByteView(hash).first(kBytes));
+}
+
 }  // namespace
 
 std::string fingerprint(const Policy& policy, const Check& check, const std::vector<QueryColumn>& columns,
@@ -38,11 +46,20 @@ std::string fingerprint(const Policy& policy, const Check& check, const std::vec
     add(fields, columns[i].name);
     add(fields, to_text(row[i]));
   }
-  std::array<std::byte, EVP_MAX_MD_SIZE> hash{};
-  unsigned size = 0;
-  EVP_Digest(fields.data(), fields.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
-             nullptr);
-  return to_hex(ByteView(hash).first(kBytes));
+  return digest(fields);
+}
+
+std::string identity(std::string_view fingerprint, const std::vector<QueryColumn>& columns,
+                     const std::vector<Value>& row) {
+  std::string fields;
+  add(fields, fingerprint);
+  for (std::size_t i = 0; i < columns.size() && i < row.size(); ++i) {
+    const bool content = columns[i].type == ColumnType::address || columns[i].type == ColumnType::bytes;
+    if (!content || columns[i].live) continue;
+    add(fields, columns[i].name);
+    add(fields, to_text(row[i]));
+  }
+  return digest(fields);
 }
 
 }  // namespace ringside::policies

@@ -5,6 +5,7 @@
 #include "policies/engine/policy.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ringside::policies {
@@ -13,5 +14,10 @@ namespace ringside::policies {
 /// name, the check's id and the check's key columns.
 std::string fingerprint(const Policy& policy, const Check& check, const std::vector<QueryColumn>& columns,
                         const std::vector<Value>& row);
+
+/// The same with what the row says of its object's place and content: the values of its columns of addresses
+/// and bytes, those left out that change all the time. Two looks that give the same saw the same thing.
+std::string identity(std::string_view fingerprint, const std::vector<QueryColumn>& columns,
+                     const std::vector<Value>& row);
 
 }  // namespace ringside::policies

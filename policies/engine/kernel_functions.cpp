@@ -95,21 +95,32 @@ void read_u64_function(sqlite3_context* call, int, sqlite3_value** argv) {
     report(call, "read_u64", {value.error()});
 }
 
+/// required(x, 'why'): x; where it is NULL, the answer is incomplete and says why.
+void required_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (!is_null(argv)) return sqlite3_result_value(call, argv[0]);
+  auto& context = *static_cast<TableContext*>(sqlite3_user_data(call));
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[1]));
+  context.add_incomplete(text == nullptr
+                             ? "something that the query needs is not known"
+                             : std::string(text, static_cast<std::size_t>(sqlite3_value_bytes(argv[1]))));
+}
+
 }  // namespace
 
 bool register_kernel_functions(sqlite3* db, TableContext& context) {
-  const auto add = [&](const char* name, int flags,
-                       void (*function)(sqlite3_context*, int, sqlite3_value**)) {
-    return sqlite3_create_function_v2(db, name, 1, SQLITE_UTF8 | SQLITE_INNOCUOUS | flags, &context, function,
-                                      nullptr, nullptr, nullptr) == SQLITE_OK;
+  const auto add = [&](const char* name, int flags, void (*function)(sqlite3_context*, int, sqlite3_value**),
+                       int arguments = 1) {
+    return sqlite3_create_function_v2(db, name, arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS | flags, &context,
+                                      function, nullptr, nullptr, nullptr) == SQLITE_OK;
   };
   // SQLITE_DETERMINISTIC promises equal answers within one run of a statement, and a snapshot stays bound as
   // long as one runs; with it SQLite takes addr('name') out of the loop over rows. It evaluates such calls
-  // anew at each run, never while it prepares one. read_u64() does without: taken out of a loop that has no
-  // rows, a read that fails would call an answer incomplete that is not.
+  // anew at each run, never while it prepares one. read_u64() and required() do without: taken out of a loop
+  // that has no rows, they would call an answer incomplete that is not.
   return add("symbol", SQLITE_DETERMINISTIC, symbol_function) &&
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
-         add("in_text", SQLITE_DETERMINISTIC, in_text_function) && add("read_u64", 0, read_u64_function);
+         add("in_text", SQLITE_DETERMINISTIC, in_text_function) && add("read_u64", 0, read_u64_function) &&
+         add("required", 0, required_function, 2);
 }
 
 }  // namespace ringside::policies

@@ -12,6 +12,7 @@ struct TableContext;
 ///   addr(name)      address of 'name', 'name [module]' or 'module:name'; NULL if there is none
 ///   in_text(addr)   1 if it is code of the kernel, of a live module or of BPF, else 0
 ///   read_u64(gva)   the 8 bytes there, through the kernel's page tables; NULL if they cannot be read
+///   required(x, why)  x; where it is NULL, the answer is incomplete, and `why` says what is missing
 /// All give NULL for NULL. Where they cannot know (no Linux kernel is found, modules or memory cannot be
 /// read) they give NULL and tell the query that its answer is incomplete. They read through the snapshot, so
 /// what they look at is in the read set of a policy. False if SQLite refuses.

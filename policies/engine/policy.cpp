@@ -63,6 +63,20 @@ std::string_view to_string(Severity severity) {
   return "?";
 }
 
+std::string_view to_string(Confirm confirm) {
+  switch (confirm) {
+    case Confirm::second_look:
+      return "second-look";
+    case Confirm::paused:
+      return "paused";
+    case Confirm::window:
+      return "window";
+    case Confirm::none:
+      return "none";
+  }
+  return "?";
+}
+
 PolicySet load_policies(const std::vector<std::string>& paths) {
   PolicySet all;
   for (const auto& path : paths) {

@@ -25,7 +25,24 @@ struct Unchanged {
 enum class Confirm {
   second_look,  ///< on a fresh snapshot of the running guest (the default)
   paused,       ///< on a snapshot taken with the guest stopped
+  window,       ///< it must be the same at each of several looks over a while (the default of Linux policies)
+  none,         ///< the first look counts; no policy says so, only the user can
 };
+std::string_view to_string(Confirm confirm);
+
+/// Bounds of Confirm::window. A kernel at work is always in the middle of something; what it was in the
+/// middle of is over within three seconds, so that what stays the same for five is no work in progress.
+struct ConfirmWindow {
+  std::chrono::milliseconds length{5'000};  ///< from the first look to the last
+  unsigned looks = 6;                       ///< at least so many, the first and the last included; 2 or more
+  /// How far apart looks are that just suffice.
+  std::chrono::milliseconds pace() const { return length / (looks - 1); }
+};
+inline constexpr std::chrono::milliseconds kShortestWindow{100}, kLongestWindow{60 * 60 * 1000};
+inline constexpr unsigned kFewestLooks = 2, kMostLooks = 100;
+/// Policies whose name begins so look at a Linux kernel: their checks confirm over a window if they say
+/// nothing else.
+inline constexpr std::string_view kLinuxPolicy = "linux-";
 
 struct Check {
   std::string id;
@@ -38,6 +55,7 @@ struct Check {
   std::vector<std::string> key;        ///< result columns that tell one violation from another; empty: all
   std::string message;  ///< template: {{column}}; for `unchanged` also {{old.column}} and {{change}}
   Confirm confirm = Confirm::second_look;
+  ConfirmWindow window;                      ///< of Confirm::window
   std::vector<std::string> actions;          ///< "alert", "restore", ...
   std::vector<std::string> baseline_tables;  ///< tables of schema `baseline` that the query reads
   bool needs_baseline() const { return !baseline_tables.empty(); }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/check_loader.h"
+#include "policies/engine/duration.h"
 #include "policies/engine/policy.h"
 #include "policies/engine/spelling.h"
 #include "policies/engine/yaml_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <regex>
 
@@ -15,22 +15,6 @@ namespace {
 
 constexpr std::string_view kApiVersion = "ringside/v1", kKind = "Policy";
 constexpr std::chrono::milliseconds kShortestInterval{100}, kLongestInterval{24 * 60 * 60 * 1000};
-
-/// "500ms", "1s", "5m", "1h".
-std::optional<std::chrono::milliseconds> parse_duration(const std::string& text) {
-  struct Unit {
-    std::string_view suffix;
-    std::int64_t milliseconds;
-  };
-  static constexpr std::array kUnits = {Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000},
-                                        Unit{"h", 3'600'000}};
-  const std::size_t digits = text.find_first_not_of("0123456789");
-  if (digits == 0 || digits == std::string::npos || digits > 9) return std::nullopt;
-  for (const auto& unit : kUnits)
-    if (text.compare(digits, std::string::npos, unit.suffix) == 0)
-      return std::chrono::milliseconds(std::stoll(text.substr(0, digits)) * unit.milliseconds);
-  return std::nullopt;
-}
 
 /// Each of `values` must be one of `allowed`.
 std::vector<std::string> read_choices(Diagnosis& diagnosis, const std::vector<Scalar>& values,
@@ -78,8 +62,7 @@ void read_interval(Diagnosis& diagnosis, const Mapping& spec, Policy& policy) {
   if (!text) return;
   const auto interval = parse_duration(text->text);
   if (!interval)
-    diagnosis.error(text->node, "`" + text->text + "` is no duration",
-                    "a whole number with ms, s, m or h: 500ms, 1s, 5m");
+    diagnosis.error(text->node, "`" + text->text + "` is no duration", kDurationHint);
   else if (*interval < kShortestInterval || *interval > kLongestInterval)
     diagnosis.error(text->node, "an interval is from 100ms to 24h");
   else

@@ -275,7 +275,11 @@ Result<void> register_tables(sqlite3* db, TableContext& context) {
   return {};
 }
 
-std::string_view declared_type(ColumnType type) {
+namespace {
+
+constexpr std::string_view kLive = " LIVE";  // part of no word that SQLite takes for an affinity
+
+std::string_view name_of(ColumnType type) {
   switch (type) {
     case ColumnType::address:
       return kAddress;
@@ -291,11 +295,25 @@ std::string_view declared_type(ColumnType type) {
   return kText;
 }
 
+}  // namespace
+
+std::string declared_type(const Column& column) {
+  std::string declared(name_of(column.type));
+  if (column.stability == Stability::live) declared += kLive;
+  return declared;
+}
+
+bool is_live(const char* declared) {
+  return declared != nullptr && std::string_view(declared).ends_with(kLive);
+}
+
 ColumnType column_type(const char* declared, int sqlite_type_of_first_value) {
   if (declared != nullptr) {
+    std::string_view name(declared);
+    if (is_live(declared)) name.remove_suffix(kLive.size());
     for (const auto type :
          {ColumnType::address, ColumnType::boolean, ColumnType::integer, ColumnType::text, ColumnType::bytes})
-      if (declared_type(type) == declared) return type;
+      if (name_of(type) == name) return type;
   }
   return sqlite_type_of_first_value == SQLITE_INTEGER ? ColumnType::integer : ColumnType::text;
 }
@@ -304,8 +322,7 @@ std::string create_statement(const Table& table, std::string_view name) {
   std::string sql = "CREATE TABLE " + std::string(name) + "(";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (i > 0) sql += ", ";
-    sql +=
-        "\"" + std::string(table.columns[i].name) + "\" " + std::string(declared_type(table.columns[i].type));
+    sql += "\"" + std::string(table.columns[i].name) + "\" " + declared_type(table.columns[i]);
   }
   return sql + ")";
 }

@@ -36,8 +36,10 @@ struct TableContext {
 Result<void> register_tables(sqlite3* db, TableContext& context);
 
 /// The declared SQL type of a column, and back. SQLite derives the affinity from it.
-std::string_view declared_type(ColumnType type);
+std::string declared_type(const Column& column);
 ColumnType column_type(const char* declared, int sqlite_type_of_first_value);
+/// Whether a column of that declared type is one that changes all the time.
+bool is_live(const char* declared);
 
 /// "CREATE TABLE name(column type, ...)" for a table of the registry.
 std::string create_statement(const Table& table, std::string_view name);

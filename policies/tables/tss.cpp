@@ -14,24 +14,28 @@ namespace {
 namespace x86 = guest::x86;
 using guest::RegisterGroups;
 
-constexpr std::size_t kColumns = 18;    // without those that name its place
+constexpr std::size_t kColumns = 18;                                 // without those that name its place
+constexpr std::size_t kRsp1 = 6, kRsp2 = 7, kIoMap = 16, kRaw = 17;  // columns that change all the time
 constexpr std::size_t kTssBytes = 104;  // without the I/O bitmap (SDM vol. 3A, section 8.7)
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   AddressNames names(snapshot, request, kColumns, sink);
+  const bool whole = request.uses(kRsp1) || request.uses(kRsp2) || request.uses(kIoMap);
   for (const auto* cpu : protected_cpus(snapshot, RegisterGroups::tables, request, sink)) {
     const std::string where = "vCPU " + std::to_string(cpu->index);
     if (cpu->tr.selector == 0) continue;  // no task register loaded yet
     guest::AddressSpace space(snapshot, x86::PagingRoot::of(*cpu));
-    const auto tss = guest::read_tss(space, *cpu);
+    const auto tss = guest::read_tss(space, *cpu, whole);
     if (!tss) {
       sink.incomplete(tss.error().within(where));
       continue;
     }
-    std::array<std::byte, kTssBytes> raw;
-    if (auto read = space.read(tss->gva, raw); !read) {
-      sink.incomplete(read.error().within(where));
-      continue;
+    std::array<std::byte, kTssBytes> raw{};
+    if (request.uses(kRaw)) {
+      if (auto read = space.read(tss->gva, raw); !read) {
+        sink.incomplete(read.error().within(where));
+        continue;
+      }
     }
     const auto& t = tss->entry;
     std::vector<Value> row = {cell(cpu->index), cell(cpu->tr.selector), cell(tss->gva.value),

@@ -35,6 +35,23 @@ class MutatedGuest final : public guest::memory::PhysicalMemory {
     for (std::size_t i = 0; i < bytes.size(); ++i) found->second[(offset + i) % guest::kPageSize] = bytes[i];
   }
 
+  /// Writes within one page; a page that was not recorded is one of zeros then.
+  void write(guest::Gpa gpa, ByteView bytes) {
+    const guest::Gpa page = guest::page_of(gpa);
+    auto found = changed_.find(page.value);
+    if (found == changed_.end()) {
+      const auto held = recorded_.pages().find(page.value);
+      found =
+          changed_
+              .emplace(page.value, held == recorded_.pages().end() ? guest::Snapshot::Page{} : *held->second)
+              .first;
+    }
+    std::memcpy(found->second.data() + (gpa - page), bytes.data(), bytes.size());
+  }
+  void write(guest::Gpa gpa, std::uint64_t value) {
+    write(gpa, ByteView(reinterpret_cast<const std::byte*>(&value), 8));
+  }
+
   /// Finds the kernel and reads every table to its last column. Only that it comes back matters.
   void look() {
     guest::Snapshot snapshot(recorded_.info(), recorded_.kept_cpus(), *this);

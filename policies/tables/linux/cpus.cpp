@@ -11,6 +11,8 @@ namespace {
 namespace linux = guest::linux;
 namespace x86 = guest::x86;
 
+constexpr std::size_t kTask = 9;  // the column `task`; pid and comm follow it
+
 Value address_cell(const std::optional<guest::Gva>& address) {
   return address ? cell(address->value) : null_cell();
 }
@@ -22,7 +24,8 @@ Value agrees(const std::optional<guest::Gva>& expected, const x86::CpuState* vcp
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(auto* kernel, linux::Kernel::of(snapshot));
-  RINGSIDE_TRY(const auto areas, linux::read_cpu_areas(*kernel));
+  const bool tasks = request.uses(kTask) || request.uses(kTask + 1) || request.uses(kTask + 2);
+  RINGSIDE_TRY(const auto areas, linux::read_cpu_areas(*kernel, tasks));
   report_problems(areas, sink);
   auto groups = guest::RegisterGroups::tables | guest::RegisterGroups::control;
   // Without entry areas the base of GS or FS tells which is which.

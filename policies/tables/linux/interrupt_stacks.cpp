@@ -26,11 +26,11 @@ const linux::InterruptStack* stack_of(const std::vector<linux::CpuArea>& areas, 
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(auto* kernel, linux::Kernel::of(snapshot));
-  RINGSIDE_TRY(const auto areas, linux::read_cpu_areas(*kernel));
+  RINGSIDE_TRY(const auto areas, linux::read_cpu_areas(*kernel, false));
   report_problems(areas, sink);
   for (const auto* vcpu : protected_cpus(snapshot, guest::RegisterGroups::tables, request, sink)) {
     if (!vcpu->long_mode()) continue;  // a 32-bit TSS has no interrupt stacks
-    const auto tss = guest::read_tss(kernel->space(), *vcpu);
+    const auto tss = guest::read_tss(kernel->space(), *vcpu, false);
     if (!tss) {
       sink.incomplete(tss.error().within("vCPU " + std::to_string(vcpu->index)));
       continue;

@@ -26,7 +26,12 @@ struct Attack {
   /// What to change, found in the stopped guest with the tables and functions of SQL. No pokes: this kernel
   /// has no such object, and the attack does not apply to it.
   std::function<Result<std::vector<Poke>>(policies::Database&)> prepare;
+  /// Other checks that may report it too, as patterns ("idt/gates-unchanged", "linux-text/*").
+  std::vector<std::string> also{};
 };
+
+/// The attacks of all files in tests/e2e/attacks: NAME_attacks.cpp has `std::vector<Attack> NAME_attacks();`.
+std::vector<Attack> all_attacks();
 
 // One function a subject, in tests/e2e/attacks.
 

@@ -50,14 +50,15 @@ TEST(CommandLine, HasTheVerbs) {
     for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
     names.push_back(name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"inspect",       "registers",   "msrs",          "gdt",
-                                             "idt",           "ps",          "maps",          "files",
-                                             "mounts",        "modules",     "dmesg",         "translate",
-                                             "read",          "symbols",     "syscalls",      "tables",
-                                             "query",         "shell",       "snapshot",      "snapshot save",
-                                             "snapshot show", "baseline",    "baseline save", "baseline show",
-                                             "baseline diff", "baseline rm", "scan",          "policy",
-                                             "policy check",  "write",       "restore",       "version"}));
+  EXPECT_EQ(
+      names,
+      (std::vector<std::string>{
+          "inspect",       "registers",     "msrs",          "gdt",      "idt",           "ps",
+          "maps",          "files",         "mounts",        "modules",  "dmesg",         "translate",
+          "read",          "symbols",       "syscalls",      "tables",   "query",         "shell",
+          "snapshot",      "snapshot save", "snapshot show", "baseline", "baseline save", "baseline show",
+          "baseline diff", "baseline rm",   "scan",          "policy",   "policy list",   "policy show",
+          "policy check",  "write",         "restore",       "version"}));
 }
 
 TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {
@@ -98,6 +99,10 @@ TEST(CommandLine, UsageErrorsExitWith2AndSayWhereHelpIs) {
                                                     {"inspect", "x", "--color", "red"},
                                                     {"baseline"},
                                                     {"scan", "x", "--count", "3"},
+                                                    {"scan", "x", "--confirm", "soon"},
+                                                    {"scan", "x", "--confirm", "5s", "--no-confirm"},
+                                                    {"scan", "x", "--policy", "no-such-policy"},
+                                                    {"policy", "show", "no-such-policy"},
                                                     {"idt", "x", "-v", "-q"},
                                                     {"inspect", "tls:h:1", "--tls-cert", "c"}}) {
     const Ran ran = ringside(arguments);
@@ -150,6 +155,26 @@ TEST(CommandLine, ShippedPoliciesPassTheirOwnCheck) {
   const Ran ran = ringside({"policy", "check", std::string(RINGSIDE_SOURCE_DIR) + "/policies/shipped"});
   EXPECT_EQ(ran.exit, 0) << ran.err;
   EXPECT_NE(ran.out.find("msr-entry-points"), std::string::npos);
+}
+
+TEST(CommandLine, ListsAndExplainsPolicies) {
+  EXPECT_NE(ringside({"policy", "list"}).out.find("msr-entry-points"), std::string::npos);
+  const Ran shown = ringside({"policy", "show", "gdt"});
+  EXPECT_EQ(shown.exit, 0) << shown.err;
+  EXPECT_NE(shown.out.find("needs a baseline"), std::string::npos) << shown.out;
+  const Json linux_ones = Json::parse(ringside({"policy", "show", "linux-*", "--json"}).out)["policies"];
+  ASSERT_GE(linux_ones.size(), 1u);
+  for (const Json& policy : linux_ones) {
+    EXPECT_TRUE(policy["name"].get<std::string>().starts_with("linux-"));
+    EXPECT_NE(policy["remediation"], "") << policy["name"];
+    EXPECT_NE(policy["false_positives"], "") << policy["name"];
+  }
+}
+
+TEST(CommandLine, SaysWhichPolicyMayHaveBeenMeant) {
+  const Ran ran = ringside({"scan", "/no/such/socket", "--policy", "gtd"});
+  EXPECT_EQ(ran.exit, 2);
+  EXPECT_NE(ran.err.find("did you mean gdt?"), std::string::npos) << ran.err;
 }
 
 TEST(CommandLine, DescribesTables) {

@@ -101,11 +101,12 @@ TEST(FindingJson, CarriesWhatAReceiverNeeds) {
   const SamplePolicy sample;
   const auto result = sample.violated({"f00d"});
   const Json json = to_json(Finding{result.policy, result.check, result.violations[0], at(0), at(1)});
-  EXPECT_EQ(json.dump(),
-            R"({"policy":"idt","policy_version":"1.0.0","check":"gates","title":"A gate differs",)"
-            R"("severity":"critical","attack":["T1014"],"fingerprint":"f00d",)"
-            R"("message":"gate f00d changed","row":{"vector":14,"handler":"0xfffffffffffff000"},)"
-            R"("first_seen":"2023-11-14T22:13:20Z","last_seen":"2023-11-14T22:13:21Z"})");
+  EXPECT_EQ(
+      json.dump(),
+      R"({"policy":"idt","policy_title":"Interrupts","policy_version":"1.0.0","check":"gates","title":"A gate differs",)"
+      R"("severity":"critical","attack":["T1014"],"fingerprint":"f00d",)"
+      R"("message":"gate f00d changed","row":{"vector":14,"handler":"0xfffffffffffff000"},)"
+      R"("first_seen":"2023-11-14T22:13:20Z","last_seen":"2023-11-14T22:13:21Z","remediation":"Look.","false_positives":"None."})");
 }
 
 }  // namespace

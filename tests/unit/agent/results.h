@@ -14,6 +14,9 @@ struct SamplePolicy {
   SamplePolicy() {
     policy.name = "idt";
     policy.version = "1.0.0";
+    policy.title = "Interrupts";
+    policy.remediation = "Look.";
+    policy.false_positives = "None.";
     policy.attack = {"T1014"};
     policy.checks.resize(2);
     policy.checks[0].id = "gates";
@@ -42,7 +45,8 @@ struct SamplePolicy {
           {"gate " + fingerprint + " changed",
            fingerprint,
            {{"vector", policies::ColumnType::integer}, {"handler", policies::ColumnType::address}},
-           {std::int64_t{14}, std::int64_t{-4096}}});
+           {std::int64_t{14}, std::int64_t{-4096}},
+           "identity of " + fingerprint});
     return result;
   }
 };

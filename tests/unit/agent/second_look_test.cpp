@@ -44,7 +44,7 @@ TEST(SecondLook, SaysWhatWasSeenWhenItCouldNotLookAgain) {
   EXPECT_TRUE(result.violations.empty());
   ASSERT_EQ(result.reasons.size(), 1u);
   EXPECT_EQ(result.reasons[0],
-            "seen once (gate a changed), but it could not be looked at again: QEMU closed the connection");
+            "seen (gate a changed), but it could not be looked at again: QEMU closed the connection");
 }
 
 }  // namespace

@@ -222,6 +222,30 @@ TEST_F(EvaluatorTest, SelectorThatDoesNotMatchIsNotApplicable) {
   EXPECT_EQ(now().verdict, Verdict::unknown);
 }
 
+TEST_F(EvaluatorTest, IdentityFollowsPlaceAndContentToo) {
+  load({kUserGates});
+  guest.set_gate(0x99, guest.text() + 0x100, 3);
+  const auto first = now(), again = now();
+  guest.set_gate(0x99, guest.text() + 0x200, 3);
+  const auto moved = now();
+  ASSERT_FALSE(first.violations.empty());
+  EXPECT_EQ(first.violations[0].identity, again.violations.at(0).identity);
+  EXPECT_EQ(first.violations[0].fingerprint, moved.violations.at(0).fingerprint);
+  EXPECT_NE(first.violations[0].identity, moved.violations.at(0).identity);
+  EXPECT_NE(first.violations[0].identity, first.violations.at(1).identity);
+}
+
+TEST_F(EvaluatorTest, IdentityLeavesOutWhatChangesAllTheTime) {
+  load({"      table: vcpus\n      expect: 'false'\n      message: '{{rip}}'\n"});
+  guest.cpus[0].rip = guest.text() + 0x10;
+  const auto first = now();
+  guest.cpus[0].rip = guest.text() + 0x20;
+  const auto second = now();
+  ASSERT_FALSE(first.violations.empty());
+  EXPECT_NE(first.violations[0].message, second.violations.at(0).message);
+  EXPECT_EQ(first.violations[0].identity, second.violations.at(0).identity);
+}
+
 TEST_F(EvaluatorTest, FingerprintFollowsTheKeyNotTheValues) {
   load({kGatesUnchanged});
   use_baseline();

@@ -230,13 +230,53 @@ TEST(PolicyLoader, PointsAtWrongValues) {
   EXPECT_DIAGNOSTIC(with_spec("guests: {nx: maybe}"), "7:16", "maybe", "must be true or false", "");
   EXPECT_DIAGNOSTIC(policy(std::string(kForm) + "      confirm: twice\n"), "12:16", "twice",
                     "unknown confirmation `twice`", "second-look");
+  const std::string confirm = std::string(kForm) + "      confirm: ";
+  EXPECT_DIAGNOSTIC(policy(confirm + "{window: soon}\n"), "12:25", "soon", "is no duration", "500ms");
+  EXPECT_DIAGNOSTIC(policy(confirm + "{window: 2h}\n"), "12:25", "2h", "from 100ms to 1h", "");
+  EXPECT_DIAGNOSTIC(policy(confirm + "{window: 5s, looks: 1}\n"), "12:36", "1", "from 2 to 100", "");
+  EXPECT_DIAGNOSTIC(policy(confirm + "{window: 5s, looks: many}\n"), "12:36", "many", "from 2 to 100", "");
   EXPECT_DIAGNOSTIC(policy(std::string(kForm) + "      actions: [alrt]\n"), "12:17", "alrt",
                     "unknown action `alrt`", "did you mean `alert`?");
   EXPECT_DIAGNOSTIC(policy(std::string(kForm) + "      actions: [restore]\n"), "12:17", "restore",
-                    "`restore` needs `unchanged`", "");
+                    "`restore` does not know what to put back", "");
   EXPECT_DIAGNOSTIC(policy("      unchanged: {table: msrs, key: [vcpu, name], columns: [value]}\n"
                            "      actions: [restore]\n"),
-                    "11:17", "restore", "can put back rows of `idt` and `gdt` only", "");
+                    "11:17", "restore", "`restore` does not know what to put back", "");
+}
+
+Check only_check(const std::string& text) {
+  const auto set = load_policy_text("p.yaml", text);
+  for (const auto& error : set.errors) ADD_FAILURE() << render(error, false);
+  return set.policies.empty() ? Check{} : set.policies[0].checks[0];
+}
+
+TEST(PolicyLoader, ReadsAWindowOfConfirmation) {
+  const Check plain = only_check(policy());
+  EXPECT_EQ(plain.confirm, Confirm::second_look);
+  const Check window = only_check(policy(std::string(kForm) + "      confirm: {window: 10s, looks: 11}\n"));
+  EXPECT_EQ(window.confirm, Confirm::window);
+  EXPECT_EQ(window.window.length, std::chrono::seconds(10));
+  EXPECT_EQ(window.window.looks, 11u);
+  EXPECT_EQ(window.window.pace(), std::chrono::seconds(1));
+  EXPECT_EQ(only_check(policy(std::string(kForm) + "      confirm: {window: 1m}\n")).window.looks, 6u);
+}
+
+TEST(PolicyLoader, LinuxPoliciesConfirmOverAWindowIfTheySayNothingElse) {
+  const auto named_linux = [](std::string text) {
+    return text.replace(text.find("sample"), 6, "linux-sample");
+  };
+  EXPECT_EQ(only_check(named_linux(policy())).confirm, Confirm::window);
+  EXPECT_EQ(only_check(named_linux(policy(std::string(kForm) + "      confirm: second-look\n"))).confirm,
+            Confirm::second_look);
+  EXPECT_EQ(only_check(named_linux(policy(std::string(kForm) + "      confirm: paused\n"))).confirm,
+            Confirm::paused);
+}
+
+TEST(PolicyLoader, RestoreGoesWithRowsThatSayWhatIsToStandWhere) {
+  const Check check = only_check(
+      policy("      query: \"SELECT abi, nr, entry AS gva, expected, handler AS actual FROM syscalls\"\n"
+             "      actions: [restore]\n"));
+  EXPECT_EQ(check.actions, std::vector<std::string>{"restore"});
 }
 
 TEST(PolicyLoader, PointsAtWrongNames) {

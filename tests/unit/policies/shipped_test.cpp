@@ -15,7 +15,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using x86::PagingMode;
 
-/// The policies that ship, over a guest with a baseline of its healthy state.
+/// Those that know nothing of the operating system.
+PolicySet plain_policies() {
+  PolicySet set = shipped_policies();
+  std::erase_if(set.policies, [](const Policy& policy) { return policy.name.starts_with(kLinuxPolicy); });
+  return set;
+}
+
+/// The policies that ship for any operating system, over a guest with a baseline of its healthy state.
 class Shipped {
  public:
   explicit Shipped(unsigned vcpus = 2, PagingMode mode = PagingMode::four_level) : guest(vcpus, mode) {
@@ -51,7 +58,7 @@ class Shipped {
   std::vector<std::string> messages;
 
  private:
-  PolicySet set_ = shipped_policies();
+  PolicySet set_ = plain_policies();
   std::unique_ptr<Evaluator> evaluator_;
 };
 
@@ -60,12 +67,39 @@ TEST(ShippedPolicies, AllLoad) {
   for (const auto& error : set.errors) ADD_FAILURE() << render(error, false);
   std::vector<std::string> names;
   for (const auto& policy : set.policies) {
-    names.push_back(policy.name);
-    EXPECT_EQ(policy.file, policy.name + ".yaml");
+    const bool of_linux = policy.name.starts_with(kLinuxPolicy);
+    if (!of_linux) names.push_back(policy.name);
+    EXPECT_EQ(policy.file, policy.name.substr(of_linux ? kLinuxPolicy.size() : 0) + ".yaml");
+    EXPECT_FALSE(policy.title.empty());
+    EXPECT_LE(policy.title.size(), 60u) << policy.name << ": the title is one line of the verdict";
     EXPECT_FALSE(policy.description.empty());
     EXPECT_FALSE(policy.attack.empty());
   }
   EXPECT_THAT(names, ElementsAre("control-registers", "gdt", "idt", "msr-entry-points", "wx-mappings"));
+}
+
+TEST(ShippedPolicies, OfLinuxConfirmOverAWindowAndSayWhatToDo) {
+  for (const auto& policy : shipped_policies().policies) {
+    if (!policy.name.starts_with(kLinuxPolicy)) continue;
+    EXPECT_FALSE(policy.remediation.empty()) << policy.name;
+    EXPECT_FALSE(policy.false_positives.empty()) << policy.name;
+    for (const auto& check : policy.checks) {
+      EXPECT_EQ(check.confirm, Confirm::window) << policy.name << "/" << check.id;
+      EXPECT_FALSE(check.message.empty()) << policy.name << "/" << check.id;
+    }
+  }
+}
+
+TEST(ShippedPolicies, OfLinuxAreUnknownAndNeverCleanWithoutALinuxKernel) {
+  FakeGuest guest;
+  const PolicySet set = shipped_policies();
+  const auto evaluator = Evaluator::create(set.policies).value();
+  const auto snapshot = guest.snapshot();
+  for (const auto& result : evaluator->evaluate(*snapshot)) {
+    if (!result.policy->name.starts_with(kLinuxPolicy)) continue;
+    EXPECT_NE(result.verdict, Verdict::violated) << result.policy->name << "/" << result.check->id;
+    EXPECT_NE(result.verdict, Verdict::ok) << result.policy->name << "/" << result.check->id;
+  }
 }
 
 TEST(ShippedPolicies, AreQuietOnHealthyGuests) {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scan/confirmation.h"
+
+#include "agent/output/format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ringside::agent {
+
+using policies::CheckResult;
+using policies::ConfirmWindow;
+using policies::Verdict;
+
+bool Confirmation::over(const ConfirmWindow& window, Moment since, unsigned looks, Moment at) {
+  // Looks on a period come some milliseconds early or late.
+  return looks >= window.looks && at - since + window.pace() / 10 >= window.length;
+}
+
+/// True if the check has shown something else at each look for so long that it has to be said.
+bool Confirmation::flickers(const State& state, const ConfirmWindow& window, Moment at) {
+  if (!over(window, state.since, state.looks, at)) return false;
+  // What has been seen twice may yet stay; that is waited for, but not without end.
+  const bool may_stay = std::any_of(state.candidates.begin(), state.candidates.end(),
+                                    [](const auto& one) { return one.second.looks > 1; });
+  return !may_stay || at - state.since >= 2 * window.length;
+}
+
+void Confirmation::take(State& state, const CheckResult& look, Moment at) {
+  const ConfirmWindow& window = look.check->window;
+  if (state.looks++ == 0) state.since = at;
+  std::map<std::string, Candidate> candidates;
+  std::set<std::string> confirmed;
+  for (const auto& violation : look.violations) {
+    // Confirmed once, it stays what it is whatever its content becomes, until it is gone.
+    if (state.confirmed.contains(violation.fingerprint)) {
+      confirmed.insert(violation.fingerprint);
+      continue;
+    }
+    if (candidates.contains(violation.identity)) continue;
+    const auto known = state.candidates.find(violation.identity);
+    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0} : known->second;
+    ++candidate.looks;
+    if (over(window, candidate.since, candidate.looks, at)) confirmed.insert(violation.fingerprint);
+    candidates.emplace(violation.identity, candidate);
+  }
+  if (!look.reasons.empty()) {
+    // What is missing may be in the part that could not be read.
+    confirmed.insert(state.confirmed.begin(), state.confirmed.end());
+    for (const auto& [identity, candidate] : state.candidates)
+      if (at - candidate.since < 2 * window.length) candidates.try_emplace(identity, candidate);
+  }
+  state.candidates = std::move(candidates);
+  state.confirmed = std::move(confirmed);
+}
+
+std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment at) {
+  if (look.verdict != Verdict::violated) {
+    checks_.erase(look.check);
+    return look;
+  }
+  State& state = checks_[look.check];
+  take(state, look, at);
+  CheckResult said = look;
+  std::erase_if(said.violations,
+                [&](const auto& violation) { return !state.confirmed.contains(violation.fingerprint); });
+  const ConfirmWindow& window = look.check->window;
+  state.undecided = said.violations.empty() && !flickers(state, window, at);
+  if (state.undecided) return std::nullopt;
+  if (said.violations.empty()) {
+    said.verdict = Verdict::unknown;
+    said.reasons.push_back(
+        fmt::format("each of {} in {} showed a violation, but another one each time; the last: {}",
+                    counted(state.looks, "look"),
+                    human_duration(std::chrono::round<std::chrono::seconds>(at - state.since)),
+                    look.violations.front().message));
+  }
+  return said;
+}
+
+bool Confirmation::undecided(const policies::Check& check) const {
+  const auto found = checks_.find(&check);
+  return found != checks_.end() && found->second.undecided;
+}
+
+std::size_t Confirmation::undecided() const {
+  return static_cast<std::size_t>(
+      std::count_if(checks_.begin(), checks_.end(), [](const auto& one) { return one.second.undecided; }));
+}
+
+std::optional<std::chrono::milliseconds> Confirmation::pace() const {
+  std::optional<std::chrono::milliseconds> shortest;
+  for (const auto& [check, state] : checks_)
+    if (state.undecided)
+      shortest = shortest ? std::min(*shortest, check->window.pace()) : check->window.pace();
+  return shortest;
+}
+
+}  // namespace ringside::agent

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "policies/engine/evaluator.h"
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace ringside::agent {
+
+/// Decides over several looks at a running guest what checks with `confirm: {window, looks}` come to. A
+/// violation counts once it was there, with the same identity (object, place and content), at each of so many
+/// looks over the window. What is another one each time is work in progress; but a check that shows some
+/// violation at each look is never called clean. Knows no clock: the moments are given.
+class Confirmation {
+ public:
+  using Moment = std::chrono::steady_clock::time_point;
+
+  /// One look at one check, in the order of time. What may be said of it now: only confirmed violations;
+  /// nullopt: nothing yet, there must be another look (`pending()`).
+  std::optional<policies::CheckResult> weigh(const policies::CheckResult& look, Moment at);
+
+  /// Checks of which nothing can be said yet.
+  std::size_t undecided() const;
+  /// True if `weigh` has said nothing of this check at the last look.
+  bool undecided(const policies::Check& check) const;
+  /// How soon there should be another look: the shortest pace of the undecided checks; nullopt: there are
+  /// none.
+  std::optional<std::chrono::milliseconds> pace() const;
+  /// Begins anew, as after a reset of the guest.
+  void clear() { checks_.clear(); }
+
+ private:
+  /// A violation that was seen and is not confirmed.
+  struct Candidate {
+    Moment since{};
+    unsigned looks = 0;
+  };
+  struct State {
+    std::map<std::string, Candidate> candidates;  ///< by identity
+    std::set<std::string> confirmed;              ///< fingerprints
+    Moment since{};                               ///< since when each look has shown some violation
+    unsigned looks = 0;
+    bool undecided = false;
+  };
+  static void take(State& state, const policies::CheckResult& look, Moment at);
+  static bool over(const policies::ConfirmWindow& window, Moment since, unsigned looks, Moment at);
+  static bool flickers(const State& state, const policies::ConfirmWindow& window, Moment at);
+
+  std::map<const policies::Check*, State> checks_;  ///< those of which the last look showed a violation
+};
+
+}  // namespace ringside::agent

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every attack of tests/e2e/attacks on stopped guests: is it reported by the check that names it and by no
+// other, and is all clean again once it is undone?
+//   RINGSIDE_ATTACK_KERNELS="5.10-cloud 6.12-cloud"   other kernels than the default ones
+//   RINGSIDE_ATTACKS='*system call*'                  only attacks of that name
+#include "tests/e2e/support/attached.h"
+#include "tests/e2e/support/attack_range.h"
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+
+namespace ringside::lab {
+namespace {
+
+std::vector<std::string> kernels() {
+  const char* chosen = std::getenv("RINGSIDE_ATTACK_KERNELS");
+  std::istringstream words(chosen == nullptr ? "6.1-cloud sid-cloud" : chosen);
+  std::vector<std::string> all;
+  for (std::string word; words >> word;) all.push_back(word);
+  return all;
+}
+
+std::vector<Attack> attacks() {
+  auto all = all_attacks();
+  if (const char* pattern = std::getenv("RINGSIDE_ATTACKS"))
+    std::erase_if(all, [&](const Attack& attack) { return ::fnmatch(pattern, attack.name.c_str(), 0) != 0; });
+  return all;
+}
+
+class LinuxAttacks : public testing::TestWithParam<std::string> {};
+
+TEST_P(LinuxAttacks, AreReportedByTheCheckThatNamesThem) {
+  Options options;
+  options.kernel = GetParam();
+  options.ram = Ram::memfd;
+  options.smp = 2;
+  options.modules = true;
+  options.ready_deadline = std::chrono::minutes(6);
+  auto booted = Guest::boot(options);
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  const std::string settled = guest.run("settle 60 30 && echo settled", std::chrono::minutes(6));
+  ASSERT_NE(settled.find("settled"), std::string::npos) << settled;
+  auto attached = attach(guest);
+  ASSERT_TRUE(attached.has_value()) << attached.error().message;
+  // While the guest runs: MSRs may have to be calibrated.
+  ASSERT_TRUE((*attached)->live->snapshot().has_value());
+  ASSERT_TRUE(guest.qmp().execute("stop").has_value());
+  auto range = AttackRange::open(*(*attached)->live);
+  ASSERT_TRUE(range.has_value()) << range.error().message;
+  for (const auto& [check, messages] : (*range)->before())
+    ADD_FAILURE() << "before any attack: " << check << ": " << messages.front();
+
+  unsigned found = 0, missed = 0, not_applicable = 0;
+  for (const Attack& attack : attacks()) {
+    const auto outcome = (*range)->run(attack);
+    if (!outcome.applies) {
+      ++not_applicable;
+      std::cout << fmt::format("  n/a     {} ({})\n", attack.name, attack.technique);
+      continue;
+    }
+    for (const auto& wrong : outcome.wrong)
+      ADD_FAILURE() << attack.name << " (" << attack.technique << "): " << wrong;
+    ++(outcome.seen.empty() ? missed : found);
+    std::cout << fmt::format("  {}  {} ({}): {}\n          {:.0f} ms, {} policies evaluated: {}\n",
+                             outcome.wrong.empty() ? "found " : "FAILED", attack.name, attack.technique,
+                             attack.check, outcome.scan_ms, outcome.evaluated,
+                             outcome.seen.empty() ? "-" : outcome.seen.front());
+  }
+  std::cout << fmt::format("{}: {} attacks found, {} missed, {} not applicable\n", GetParam(), found, missed,
+                           not_applicable);
+  // Nothing is left behind.
+  ASSERT_TRUE(guest.qmp().execute("cont").has_value());
+  EXPECT_EQ(guest.run("echo alive"), "alive\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, LinuxAttacks, testing::ValuesIn(kernels()), [](const auto& test) {
+  std::string name = test.param;
+  std::ranges::replace_if(
+      name, [](char c) { return c == '.' || c == '-'; }, '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace ringside::lab

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/scan/confirmation.h"
+
+#include "tests/unit/agent/results.h"
+
+#include <gtest/gtest.h>
+
+namespace ringside::agent {
+namespace {
+
+using policies::CheckResult;
+using policies::Verdict;
+using std::chrono::milliseconds;
+
+/// A check with a window of 5 s and 6 looks, looked at at given times.
+class Looking : public testing::Test {
+ protected:
+  Looking() {
+    for (auto& check : sample.policy.checks) check.confirm = policies::Confirm::window;
+  }
+  static Confirmation::Moment at(double seconds) {
+    return Confirmation::Moment(milliseconds(static_cast<std::int64_t>(1'000'000 + seconds * 1000)));
+  }
+  std::optional<CheckResult> see(const CheckResult& look, double seconds) {
+    return confirmation.weigh(look, at(seconds));
+  }
+  SamplePolicy sample;
+  Confirmation confirmation;
+};
+
+TEST_F(Looking, WhatIsCleanIsSaidAtOnce) {
+  const auto said = see(sample.ok(), 0);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::ok);
+  EXPECT_EQ(confirmation.undecided(), 0u);
+  EXPECT_FALSE(confirmation.pace());
+}
+
+TEST_F(Looking, CountsWhatIsTheSameAtEachLookOverTheWindow) {
+  for (int second = 0; second < 5; ++second) {
+    EXPECT_FALSE(see(sample.violated({"a"}), second)) << second;
+    EXPECT_TRUE(confirmation.undecided(sample.policy.checks[0]));
+  }
+  const auto said = see(sample.violated({"a"}), 5);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::violated);
+  EXPECT_EQ(said->violations.size(), 1u);
+  EXPECT_EQ(confirmation.undecided(), 0u);
+}
+
+TEST_F(Looking, ManyLooksInAShortTimeDoNotSuffice) {
+  for (int i = 0; i < 49; ++i) EXPECT_FALSE(see(sample.violated({"a"}), i * 0.1)) << i;
+  EXPECT_TRUE(see(sample.violated({"a"}), 5));
+}
+
+TEST_F(Looking, ALongTimeBetweenFewLooksDoesNotSuffice) {
+  EXPECT_FALSE(see(sample.violated({"a"}), 0));
+  EXPECT_FALSE(see(sample.violated({"a"}), 60));
+}
+
+TEST_F(Looking, ToleratesALookThatComesAFewMillisecondsEarly) {
+  for (int second = 0; second < 5; ++second) EXPECT_FALSE(see(sample.violated({"a"}), second));
+  EXPECT_TRUE(see(sample.violated({"a"}), 4.99));
+}
+
+TEST_F(Looking, DropsWhatIsGoneBeforeTheWindowIsOver) {
+  EXPECT_FALSE(see(sample.violated({"a"}), 0));
+  EXPECT_FALSE(see(sample.violated({"a"}), 1));
+  const auto said = see(sample.ok(), 2);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::ok);
+  EXPECT_FALSE(see(sample.violated({"a"}), 3)) << "it begins anew";
+  EXPECT_FALSE(see(sample.violated({"a"}), 6));
+}
+
+TEST_F(Looking, AnInterruptedViolationBeginsAnew) {
+  for (int second = 0; second < 4; ++second) see(sample.violated({"a", "stays"}), second);
+  EXPECT_FALSE(see(sample.violated({"stays"}), 4));
+  const auto said = see(sample.violated({"a", "stays"}), 5);
+  ASSERT_TRUE(said);
+  ASSERT_EQ(said->violations.size(), 1u);
+  EXPECT_EQ(said->violations[0].fingerprint, "stays");
+}
+
+TEST_F(Looking, IsUnknownWhenEachLookShowsSomethingElse) {
+  for (int second = 0; second < 5; ++second)
+    EXPECT_FALSE(see(sample.violated({"torn " + std::to_string(second)}), second)) << second;
+  const auto said = see(sample.violated({"torn again"}), 5);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::unknown);
+  EXPECT_TRUE(said->violations.empty());
+  ASSERT_EQ(said->reasons.size(), 1u);
+  EXPECT_EQ(said->reasons[0],
+            "each of 6 looks in 5 s showed a violation, but another one each time; the last: gate torn again "
+            "changed");
+  EXPECT_EQ(confirmation.undecided(), 0u);
+  EXPECT_EQ(see(sample.ok(), 6)->verdict, Verdict::ok);
+}
+
+TEST_F(Looking, TheSameRowWithOtherContentIsSomethingElse) {
+  for (int second = 0; second <= 4; ++second) {
+    auto look = sample.violated({"a"});
+    look.violations[0].identity = "content " + std::to_string(second);
+    EXPECT_FALSE(see(look, second));
+  }
+  auto look = sample.violated({"a"});
+  look.violations[0].identity = "content again";
+  EXPECT_EQ(see(look, 5)->verdict, Verdict::unknown);
+}
+
+TEST_F(Looking, WaitsForWhatMayStayInTheMidstOfOtherThings) {
+  for (int second = 0; second < 3; ++second) see(sample.violated({"torn " + std::to_string(second)}), second);
+  for (int second = 3; second < 8; ++second)
+    EXPECT_FALSE(see(sample.violated({"late"}), second)) << "seen since 3 s only";
+  const auto said = see(sample.violated({"late"}), 8);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::violated);
+}
+
+TEST_F(Looking, DoesNotWaitWithoutEnd) {
+  std::optional<CheckResult> said;
+  double second = 0;
+  for (; second < 60 && !said; second += 1) {
+    const auto pair = std::to_string(static_cast<int>(second) / 2);  // each is seen twice
+    said = see(sample.violated({"torn " + pair}), second);
+  }
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::unknown);
+  EXPECT_LE(second, 12);
+}
+
+TEST_F(Looking, AConfirmedViolationStaysOneWhileItIsThere) {
+  for (int second = 0; second <= 5; ++second) see(sample.violated({"a"}), second);
+  auto changed = sample.violated({"a"});
+  changed.violations[0].identity = "other content";
+  const auto said = see(changed, 6);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::violated);
+}
+
+TEST_F(Looking, ShowsOnlyWhatIsConfirmedOfSeveral) {
+  for (int second = 0; second <= 5; ++second) see(sample.violated({"a"}), second);
+  const auto said = see(sample.violated({"a", "new"}), 6);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->violations.size(), 1u);
+  EXPECT_EQ(confirmation.undecided(), 0u);
+  EXPECT_EQ(see(sample.violated({"a", "new"}), 7)->violations.size(), 1u);
+}
+
+TEST_F(Looking, KeepsACandidateThatMayStandInThePartThatWasNotRead) {
+  for (int second = 0; second < 5; ++second) {
+    auto look = second == 2 ? sample.violated({"other"}) : sample.violated({"a"});
+    if (second == 2) look.reasons = {"a page could not be read"};
+    EXPECT_FALSE(see(look, second));
+  }
+  EXPECT_FALSE(see(sample.violated({"a"}), 5)) << "one look did not show it";
+  EXPECT_TRUE(see(sample.violated({"a"}), 6));
+}
+
+TEST_F(Looking, WhatCannotBeReadIsUnknownAndBeginsAnew) {
+  for (int second = 0; second < 5; ++second) see(sample.violated({"a"}), second);
+  EXPECT_EQ(see(sample.unknown("gone"), 5)->verdict, Verdict::unknown);
+  EXPECT_FALSE(see(sample.violated({"a"}), 6));
+}
+
+TEST_F(Looking, KeepsChecksApart) {
+  sample.policy.checks[1].window = {milliseconds(1000), 2};
+  EXPECT_FALSE(see(sample.violated({"a"}, 0), 0));
+  EXPECT_FALSE(see(sample.violated({"a"}, 1), 0));
+  EXPECT_EQ(confirmation.pace(), milliseconds(1000));
+  EXPECT_EQ(confirmation.undecided(), 2u);
+  EXPECT_TRUE(see(sample.violated({"a"}, 1), 1));
+  EXPECT_FALSE(see(sample.violated({"a"}, 0), 1));
+  EXPECT_EQ(confirmation.undecided(), 1u);
+  confirmation.clear();
+  EXPECT_EQ(confirmation.undecided(), 0u);
+}
+
+}  // namespace
+}  // namespace ringside::agent

@@ -30,10 +30,8 @@ class AreaWalk {
   Result<Listing<ModuleArea>> run() {
     if (!area_.missing().empty()) return fail(area_.missing().front());
     for (const Error& error : struct_.missing()) listing_.problem(error);
-    if (const auto head = kernel_.find_symbol("vmap_area_list"))
-      RINGSIDE_CHECK(walk_global(*head));
-    else
-      RINGSIDE_CHECK(walk_nodes());
+    const auto head = kernel_.find_symbol("vmap_area_list");
+    if (auto walked = head ? walk_global(*head) : walk_nodes(); !walked) return fail(walked.error());
     std::ranges::sort(listing_.entries, {}, &ModuleArea::first);
     return std::move(listing_);
   }

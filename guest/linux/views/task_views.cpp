@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto kParts = TaskParts::pointers | TaskParts::state;
 // include/linux/sched.h
-constexpr std::uint32_t kExitDead = 0x10, kTaskNew = 0x800;
+constexpr std::uint32_t kExitDead = 0x10, kTaskNew = 0x800, kExiting = 0x4;
 
 class Collector {
  public:
@@ -103,10 +103,16 @@ class Collector {
       view.pid_in_table = number->second;
     if (view.task.pid == view.task.tgid) view.child = children_.holds(at);
     view.control_group = groups_.holds(at);
+    if (view.control_group == false && has_left_group(view.task)) view.control_group = std::nullopt;
     view.run_queue = std::ranges::find(queues_.tasks, at) != queues_.tasks.end();
     fill_own_pid(view);
     if (list_changes_ && differs(view)) view.in_flight = true;
     view.hidden = !view.in_flight && (differs(view) || (view.control_group == false && !groups_change_));
+  }
+  /// A task leaves its control group while it ends, after its files and before it is a zombie (kernel/exit.c,
+  /// do_exit); up to 6.6 it moved to a list of those that are dying.
+  static bool has_left_group(const Task& task) {
+    return task.exit_state.value_or(0) != 0 || ((task.flags & kExiting) != 0 && task.files == Gva{0});
   }
   static bool differs(const TaskView& view) {
     return missing_in_any({view.listed, view.pid_table, view.own_pid_table, view.child});

@@ -18,7 +18,7 @@ struct TaskView {
   std::optional<bool> pid_table;       ///< in the table of pids of the first pid namespace: /proc
   std::optional<bool> own_pid_table;   ///< in that of its own pid namespace, if that is another
   std::optional<bool> child;           ///< a process: among the children of some thread
-  std::optional<bool> control_group;   ///< in the list of tasks of a css_set
+  std::optional<bool> control_group;   ///< in the list of tasks of a css_set; one that ends need not be
   bool run_queue = false;              ///< runs, or waits for a CPU, at this moment: many do not
   std::optional<std::int32_t> pid_in_table;  ///< the number that the pid table has it under
   bool in_flight = false;  ///< being made, or past its end and being reaped: views differ for a moment

@@ -45,7 +45,7 @@ Table process_views_table() {
            {"own_pid_table", boolean,
             "in the pid table of its own namespace; NULL for one of the first namespace"},
            {"child", boolean, "among the children of a thread; NULL for a thread that is not the first"},
-           {"control_group", boolean, "in the tasks of a control group"},
+           {"control_group", boolean, "in the tasks of a control group; NULL for one that has left it to end"},
            {"run_queue", boolean, "runs, or waits for a CPU", live},
            {"pid_in_table", integer, "the number that the pid table has it under"},
            {"in_flight", boolean, "being made, or past its end: records differ for a moment", live},

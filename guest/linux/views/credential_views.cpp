@@ -76,8 +76,8 @@ class Collector {
     view.objective_shared_with = another(real, task.tgid);
     view.subjective_shared_with = another(acting, task.tgid);
     if (acting != Gva{0}) {
-      auto read = acting == real && task.credentials ? Result<Credentials>(*task.credentials)
-                                                     : acting_.read(acting);
+      auto read =
+          acting == real && task.credentials ? Result<Credentials>(*task.credentials) : acting_.read(acting);
       if (read)
         view.acting = *read;
       else

@@ -14,7 +14,7 @@ namespace ringside::guest::linux {
 /// (cred, subjective), which differ only while the kernel acts for it in another's name
 /// (Documentation/security/credentials.rst). nullopt: not known.
 struct CredentialView {
-  Task task;  ///< with its pointers; its credentials are those of real_cred
+  Task task;                          ///< with its pointers; its credentials are those of real_cred
   std::optional<Credentials> acting;  ///< those of cred
   /// struct cred of init_task, which every other task has only a copy of (kernel/cred.c, copy_creds).
   std::optional<bool> objective_of_init, subjective_of_init;

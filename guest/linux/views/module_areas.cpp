@@ -72,7 +72,9 @@ class AreaWalk {
     ModuleArea area;
     area.first = area_.pointer(first_).value_or(Gva{0});
     area.end = area_.pointer(end_).value_or(Gva{0});
-    if (regions_.at(area.first) != AddressRegion::module_area || area.end <= area.first) return true;
+    // 64-bit kernels put no module into the range of vmalloc(), which is full of other things.
+    const bool other = kernel_.pointer_size() == 8 && regions_.at(area.first) == AddressRegion::vmalloc;
+    if (other || area.end <= area.first) return true;
     const Gva owner = area_.pointer(owner_).value_or(Gva{0});
     // Without one it is being freed, or is a mapping of pages that somebody else owns.
     if (owner == Gva{0}) return true;

@@ -21,8 +21,8 @@ constexpr std::uint64_t kAlign = 64;
 bool is_name(ByteView bytes) {
   const auto end = std::find(bytes.begin(), bytes.end(), std::byte{0});
   return end != bytes.begin() && end != bytes.end() && std::all_of(bytes.begin(), end, [](std::byte c) {
-    return std::to_integer<unsigned>(c) > ' ' && std::to_integer<unsigned>(c) < 0x7f;
-  });
+           return std::to_integer<unsigned>(c) > ' ' && std::to_integer<unsigned>(c) < 0x7f;
+         });
 }
 
 }  // namespace

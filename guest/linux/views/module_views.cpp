@@ -156,8 +156,8 @@ class Collector {
     // One that is unformed is left out of /proc/modules: the state is a way to hide.
     if (module.state == ModuleState::unformed) return view.sysfs == true;
     if (module.state != ModuleState::live) return false;
-    return missing_in_any({view.listed, view.sysfs, view.tree, view.tree_too, view.btf, view.bugs,
-                           view.memory, view.traced});
+    return missing_in_any(
+        {view.listed, view.sysfs, view.tree, view.tree_too, view.btf, view.bugs, view.memory, view.traced});
   }
 
   /// Memory that was given to a module, and that none of those found so far accounts for.
@@ -173,9 +173,8 @@ class Collector {
     if (finder.exhausted())
       listing_.problem({Errc::out_of_bounds, "memory of modules: too much of it belongs to none"});
     // Those that were found account for their other memories.
-    std::erase_if(listing_.entries, [&](const ModuleView& view) {
-      return view.area && owned_.contains(view.area->value);
-    });
+    std::erase_if(listing_.entries,
+                  [&](const ModuleView& view) { return view.area && owned_.contains(view.area->value); });
   }
 
   void orphan(const ModuleArea& area) {
@@ -192,14 +191,14 @@ class Collector {
     if (!area.caller || *area.caller == Gva{0}) return false;
     const auto name = Symboliser::of(kernel_).symbol(*area.caller);
     if (!name) return true;  // nobody that is known
-    static constexpr std::string_view kLoader[] = {"load_module",   "layout_and_allocate", "move_module",
-                                                   "module_alloc",  "module_memory_alloc", "execmem_alloc",
+    static constexpr std::string_view kLoader[] = {"load_module",    "layout_and_allocate", "move_module",
+                                                   "module_alloc",   "module_memory_alloc", "execmem_alloc",
                                                    "execmem_vmalloc"};
     return std::ranges::any_of(kLoader, [&](std::string_view one) { return name->starts_with(one); });
   }
 
-  /// From 7.0 one function gives out the memory of modules, BPF, ftrace and kprobes (mm/execmem.c): what holds
-  /// no module may be another's.
+  /// From 7.0 one function gives out the memory of modules, BPF, ftrace and kprobes (mm/execmem.c): what
+  /// holds no module may be another's.
   bool asked_for_all_code(const ModuleArea& area) {
     const auto name = Symboliser::of(kernel_).symbol(*area.caller);
     return name && name->starts_with("execmem_");

@@ -46,8 +46,9 @@ class PidWalk {
 
   void walk(Gva space, View& view, bool first) {
     view.exists();
-    const auto walked = walk_xarray(kernel_, space + table_.offset, kMaxPids,
-                                    [&](std::uint64_t index, Gva pid) { return take(index, pid, view, first); });
+    const auto walked =
+        walk_xarray(kernel_, space + table_.offset, kMaxPids,
+                    [&](std::uint64_t index, Gva pid) { return take(index, pid, view, first); });
     if (!walked) view.broken(walked.error().within("the table of pids"));
   }
 

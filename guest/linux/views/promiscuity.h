@@ -21,7 +21,7 @@ struct PromiscuousInterface {
   std::optional<bool> flag;                  ///< IFF_PROMISC: set if and only if anybody has
   std::optional<bool> by_user;               ///< an administrator has: ip link set promisc on
   std::uint32_t packet_sockets = 0;          ///< packet sockets that have
-  std::optional<bool> has_upper;             ///< it belongs to a bridge, bond, VLAN, macvlan, ...: these may have
+  std::optional<bool> has_upper;  ///< it belongs to a bridge, bond, VLAN, macvlan, ...: these may have
 };
 
 /// The interfaces whose promiscuity is not 0, or whose IFF_PROMISC is set. Errors as interfaces().

@@ -11,7 +11,15 @@ namespace {
 namespace linux = guest::linux;
 
 /// Places of columns that cost more than the others.
-enum : std::size_t { kMemory = 9, kTraced = 10, kHidden = 11, kArea = 14, kAreaSize = 15, kCaller = 16, kNames = 17 };
+enum : std::size_t {
+  kMemory = 9,
+  kTraced = 10,
+  kHidden = 11,
+  kArea = 14,
+  kAreaSize = 15,
+  kCaller = 16,
+  kNames = 17
+};
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
@@ -42,7 +50,9 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
         module && module->taints ? cell(linux::taint_letters(*module->taints)) : null_cell(),
         cleared ? cell(linux::taint_letters(*cleared)) : null_cell(),
         module && module->base ? gva_cell(module->base) : gva_cell(view.area),
-        view.area ? cell(view.area_size) : module ? cell_or_null(module->size) : null_cell(),
+        view.area ? cell(view.area_size)
+        : module  ? cell_or_null(module->size)
+                  : null_cell(),
         gva_cell(view.area_caller)};
     std::optional<std::uint64_t> caller;
     if (view.area_caller) caller = view.area_caller->value;
@@ -58,8 +68,9 @@ Table module_views_table() {
   using enum ColumnType;
   return {
       .name = "module_views",
-      .doc = "Linux: every module that any of the kernel's records shows, with the records that do not; and "
-             "memory of modules that belongs to none.",
+      .doc =
+          "Linux: every module that any of the kernel's records shows, with the records that do not; and "
+          "memory of modules that belongs to none.",
       .columns = with_address_names(
           {{"name", text, "of the module; NULL for memory without one"},
            {"gva", address, "its struct module; NULL for memory without one", Stability::kept},
@@ -68,7 +79,8 @@ Table module_views_table() {
            {"sysfs", boolean, "in module_kset: /sys/module"},
            {"mod_tree_0", boolean, "in the first copy of mod_tree, which finds modules by address"},
            {"mod_tree_1", boolean, "in the second copy"},
-           {"btf_modules", boolean, "in the list of modules with types; NULL for one without, and before 6.1"},
+           {"btf_modules", boolean,
+            "in the list of modules with types; NULL for one without, and before 6.1"},
            {"bug_list", boolean, "in module_bug_list"},
            {"vmalloc", boolean, "an area of the module range holds its text"},
            {"ftrace", boolean, "ftrace has records of its functions; NULL for one without any"},
@@ -79,8 +91,10 @@ Table module_views_table() {
            {"taints_cleared", text, "those of them that kernel.tainted lacks, although it never loses any"},
            {"base", address, "of its text; of memory without a module its start", Stability::kept},
            {"size", integer, "bytes of all its regions; of memory without a module its length"},
-           {"caller", address, "who asked for memory that belongs to no module; symbol, module and region are "
-                               "its names", Stability::kept}}),
+           {"caller", address,
+            "who asked for memory that belongs to no module; symbol, module and region are "
+            "its names",
+            Stability::kept}}),
       .pushdown = {},
       .identity = {"name", "gva", "base"},
       .example = "SELECT name, listed, sysfs, mod_tree_0, btf_modules FROM module_views WHERE hidden",

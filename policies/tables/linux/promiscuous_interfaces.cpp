@@ -26,7 +26,8 @@ Table promiscuous_interfaces_table() {
   using enum ColumnType;
   return {
       .name = "promiscuous_interfaces",
-      .doc = "Linux: the network interfaces that take packets which are not for them, and who asked for that.",
+      .doc =
+          "Linux: the network interfaces that take packets which are not for them, and who asked for that.",
       .columns = {{"name", text, "as ip link shows it"},
                   {"ifindex", integer, "number of the interface in its namespace"},
                   {"netns", integer, "network namespace, as in /proc/PID/ns/net", Stability::kept},

@@ -29,7 +29,7 @@ class CredentialViews : public ::testing::Test {
       if (view.task.pid == pid) return view;
     throw std::runtime_error("no such thread");
   }
-  Gva cred(Gva task) { return world.kernel.read_pointer(task + W::Task::cred).value(); }
+  Gva cred(Gva task) const { return world.cred(task); }
 };
 
 TEST_F(CredentialViews, OfAHealthyKernelAreSharedByThreadsOnly) {

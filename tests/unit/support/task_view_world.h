@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -55,14 +56,14 @@ class TaskViewWorld {
     const Gva task = kernel.allocate(Task::size);
     const bool first = leader == Gva{0};
     kernel.put(task + Task::pid, pid);
-    kernel.put(task + Task::tgid, first ? pid : kernel.read<std::int32_t>(leader + Task::tgid).value_or(0));
+    kernel.put(task + Task::tgid, first ? pid : threads_.at(leader.value).pid);
     kernel.put_string(task + Task::comm, comm);
-    const Gva signal = first ? kernel.allocate(16) : kernel.read_pointer(leader + Task::signal).value();
+    const Gva signal = first ? kernel.allocate(16) : threads_.at(leader.value).signal;
     kernel.put_pointer(task + Task::signal, signal.value);
-    const Gva cred = first ? add_cred() : kernel.read_pointer(leader + Task::cred).value();
+    threads_[task.value] = {task, signal, Gva{0}, pid};
+    const Gva cred = first ? add_cred() : creds_.at(leader.value);
     set_cred(task, cred, cred);
     set_pid(task, add_pid(task, {pid}));
-    threads_.push_back({task, signal});
     if (first) {
       listed.push_back(task);
       children.push_back(task);
@@ -79,7 +80,9 @@ class TaskViewWorld {
   void set_cred(Gva task, Gva real, Gva acting) {
     kernel.put_pointer(task + Task::real_cred, real.value);
     kernel.put_pointer(task + Task::cred, acting.value);
+    creds_[task.value] = real;
   }
+  Gva cred(Gva task) const { return creds_.at(task.value); }
   /// A struct pid with these numbers, outermost first; of the first namespace, and `inner`.
   Gva add_pid(Gva task, const std::vector<std::int32_t>& numbers, Gva inner = Gva{0}) {
     const Gva pid = kernel.allocate(Pid::numbers + numbers.size() * Pid::number_size);
@@ -92,16 +95,18 @@ class TaskViewWorld {
     }
     return pid;
   }
-  void set_pid(Gva task, Gva pid) { kernel.put_pointer(task + Task::thread_pid, pid.value); }
+  void set_pid(Gva task, Gva pid) {
+    kernel.put_pointer(task + Task::thread_pid, pid.value);
+    if (pid != Gva{0}) threads_.at(task.value).struct_pid = pid;
+  }
   /// Puts a struct pid under `number` into the table of `space`.
   void into_table(Gva space, std::int32_t number, Gva pid) {
-    auto head = kernel.read_pointer(space + 8).value();
-    if (head == Gva{0}) {
-      const Gva node = kernel.allocate(8 + 64 * 8);
+    auto& node = tables_[space.value];
+    if (node == Gva{0}) {
+      node = kernel.allocate(8 + 64 * 8);
       kernel.put_pointer(space + 8, node.value + 2);
-      head = Gva{node.value + 2};
     }
-    kernel.put_pointer(Gva{head.value - 2 + 8 + 8 * static_cast<std::uint64_t>(number)}, pid.value);
+    kernel.put_pointer(node + (8 + 8 * static_cast<std::uint64_t>(number)), pid.value);
   }
   Gva add_pid_ns() { return kernel.allocate(32); }
   void take_out(std::vector<Gva>& from, Gva task) { std::erase(from, task); }
@@ -111,18 +116,17 @@ class TaskViewWorld {
     put_list(init_task + Task::tasks, listed, Task::tasks);
     put_list(init_task + Task::children, children, Task::sibling);
     std::set<std::uint64_t> done;
-    for (const auto& [task, signal] : threads_) {
-      kernel.put_list(task + Task::children, {});
-      if (!done.insert(signal.value).second) continue;
+    for (const auto& [address, thread] : threads_) {
+      kernel.put_list(thread.task + Task::children, {});
+      if (!done.insert(thread.signal.value).second) continue;
       std::vector<Gva> nodes;
-      for (const auto& [other, of] : threads_)
-        if (of == signal && !unthreaded.contains(other.value)) nodes.push_back(other + Task::thread_node);
-      kernel.put_list(signal, nodes);
+      for (const auto& [other, one] : threads_)
+        if (one.signal == thread.signal && !unthreaded.contains(other))
+          nodes.push_back(one.task + Task::thread_node);
+      kernel.put_list(thread.signal, nodes);
     }
-    // A kernel reads the table when it is first asked: after this.
     for (const Gva task : in_table)
-      into_table(first_pid_ns, kernel.read<std::int32_t>(task + Task::pid).value_or(0),
-                 kernel.read_pointer(task + Task::thread_pid).value());
+      into_table(first_pid_ns, threads_.at(task.value).pid, threads_.at(task.value).struct_pid);
     const Gva set = kernel.allocate(64);
     kernel.put_pointer(css_sets_ + 8 * 5, set.value);
     put_list(set + 16, grouped, Task::cg_list);
@@ -140,7 +144,8 @@ class TaskViewWorld {
 
  private:
   struct Thread {
-    Gva task, signal;
+    Gva task, signal, struct_pid;
+    std::int32_t pid = 0;
   };
   void put_list(Gva head, const std::vector<Gva>& tasks, std::uint32_t link) {
     std::vector<Gva> nodes;
@@ -149,7 +154,8 @@ class TaskViewWorld {
   }
   void describe();
 
-  std::vector<Thread> threads_;
+  std::map<std::uint64_t, Thread> threads_;
+  std::map<std::uint64_t, Gva> creds_, tables_;
   Gva css_sets_;
 };
 

@@ -41,24 +41,25 @@ class Collector {
     for (const Gva idle : queues_.idle) idle_.insert(idle.value);
     if (const auto first = kernel_.find_symbol("init_task")) idle_.insert(first->value);
 
-    for (Task& task : list.entries) add(std::move(task));
-    for (const std::uint64_t task : ordered(tables_.tasks)) add(Gva{task}, true);
-    for (const auto& [space, view] : tables_.nested)
-      for (const std::uint64_t task : ordered(view)) add(Gva{task}, true);
-    for (const std::uint64_t task : ordered(groups_)) add(Gva{task}, true);
+    for (Task& task : list.entries)
+      if (listed_.problems().empty() || has_its_pid(task)) add(std::move(task));
+    add_all(tables_.tasks);
+    for (const auto& [space, view] : tables_.nested) add_all(view);
+    add_all(groups_);
     for (const Gva task : queues_.tasks) add(task, false);
     children_ = children_of(kernel_, parents());
-    for (const std::uint64_t task : ordered(children_)) add(Gva{task}, true);
+    add_all(children_);
     for (TaskView& view : listing_.entries) fill(view);
     report();
     return std::move(listing_);
   }
 
  private:
-  static std::vector<std::uint64_t> ordered(const View& view) {
+  /// What a torn list leads to may be no task at all.
+  void add_all(const View& view) {
     std::vector<std::uint64_t> all(view.objects().begin(), view.objects().end());
     std::ranges::sort(all);
-    return all;
+    for (const std::uint64_t task : all) add(Gva{task}, view.problems().empty());
   }
 
   void add(Task task) {
@@ -67,10 +68,11 @@ class Collector {
     view.task = std::move(task);
     listing_.entries.push_back(std::move(view));
   }
-  /// One that the list does not show. `sure`: what names it does not change while nothing happens to it; else
-  /// it counts only if it is a task by all appearances.
+  /// One that the list does not show. Not `sure`: it counts only if it is a task by all appearances. None but
+  /// the first stands in the kernel's image.
   void add(Gva address, bool sure) {
     if (seen_.contains(address.value) || idle_.contains(address.value) || seen_.size() >= kMaxTasks) return;
+    if (kernel_.identity().image.contains(address)) return;
     const auto problem = [&](Error error) {
       if (sure) listing_.problem(std::move(error));
     };

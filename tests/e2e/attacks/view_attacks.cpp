@@ -145,9 +145,8 @@ std::vector<Attack> network_attacks() {
              "linux-sockets/missing-in-table", leave(node) + " UNION ALL " + leave(by_address)),
       attack("let an interface lie about promiscuous mode", "sniffers that clear IFF_PROMISC",
              "linux-sockets/promiscuity-disguised",
-             "SELECT gva + " + flags + ", (read_u64(gva + " + flags +
-                 ") & 0xffffffff) ^ 0x100, 4 FROM (SELECT gva "
-                 "FROM interfaces WHERE promiscuity > 0 OR name = 'lo' ORDER BY promiscuity DESC LIMIT 1)"),
+             "SELECT gva + " + flags + ", (f | 0x100) - (f & 0x100), 4 FROM (SELECT gva, read_u64(gva + " +
+                 flags + ") & 0xffffffff AS f FROM interfaces ORDER BY promiscuity DESC LIMIT 1)"),
       attack(
           "listen on an interface from inside the kernel", "modules that call dev_set_promiscuity()",
           "linux-sockets/promiscuous-for-nobody",

@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto kParts = TaskParts::pointers | TaskParts::state;
 // include/linux/sched.h
-constexpr std::uint32_t kExitDead = 0x10, kTaskNew = 0x800, kExiting = 0x4;
+constexpr std::uint32_t kTaskNew = 0x800, kExiting = 0x4;
 
 class Collector {
  public:
@@ -116,6 +116,9 @@ class Collector {
   static bool has_left_group(const Task& task) {
     return task.exit_state.value_or(0) != 0 || ((task.flags & kExiting) != 0 && task.files == Gva{0});
   }
+  static bool is_past_end(const Task& task) {
+    return task.exit_state.value_or(0) != 0 && task.mm == Gva{0} && task.files == Gva{0};
+  }
   static bool differs(const TaskView& view) {
     return missing_in_any({view.listed, view.pid_table, view.own_pid_table, view.child});
   }
@@ -128,9 +131,10 @@ class Collector {
     }
     const auto pid = details_.pointer(thread_pid_);
     // A thread is without its pid from the moment it is taken out of the first list on (kernel/exit.c,
-    // __unhash_process), and new until it may run for the first time (kernel/fork.c, wake_up_new_task).
-    view.in_flight = pid == Gva{0} || (view.task.state_bits.value_or(0) & kTaskNew) != 0 ||
-                     (view.task.exit_state.value_or(0) & kExitDead) != 0;
+    // __unhash_process), and new until it may run for the first time (kernel/fork.c, wake_up_new_task). One
+    // that is past its end may be reaped at any moment; it has given up memory and files before (do_exit).
+    view.in_flight =
+        pid == Gva{0} || (view.task.state_bits.value_or(0) & kTaskNew) != 0 || is_past_end(view.task);
     const auto numbers = pids_.read(pid.value_or(Gva{0}));
     if (!numbers || !*numbers || (*numbers)->level == 0) return;
     const auto table = tables_.nested.find((*numbers)->name_space.value);

@@ -21,8 +21,8 @@ struct TaskView {
   std::optional<bool> control_group;         ///< in the list of tasks of a css_set; one that ends need not be
   bool run_queue = false;                    ///< runs, or waits for a CPU, at this moment: many do not
   std::optional<std::int32_t> pid_in_table;  ///< the number that the pid table has it under
-  bool in_flight = false;      ///< being made, or past its end and being reaped: views differ for a moment
-  std::optional<bool> hidden;  ///< it is not in flight, and a view that must show it does not
+  bool in_flight = false;                    ///< being made, or past its end: views differ for a moment
+  std::optional<bool> hidden;                ///< it is not in flight, and a view that must show it does not
 };
 
 /// The threads that any view shows: the listed ones in their order, then the others. Idle tasks (pid 0) are

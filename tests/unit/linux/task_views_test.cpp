@@ -139,16 +139,18 @@ TEST_F(TaskViews, ATaskThatIsReapedIsInFlight) {
   EXPECT_TRUE(of(listing, server).in_flight);
 }
 
-TEST_F(TaskViews, AZombieNeedsNoControlGroupButEverythingElse) {
+TEST_F(TaskViews, AZombieMayBeReapedAtAnyMoment) {
   world.kernel.put(server + W::Task::exit_state, std::int32_t{32});
-  world.take_out(world.grouped, server);
+  for (auto* from : {&world.grouped, &world.listed, &world.in_table}) world.take_out(*from, kthreadd);
+  world.kernel.put(kthreadd + W::Task::exit_state, std::int32_t{32});
   EXPECT_EQ(hidden(look()), "");
-  TaskViewWorld other;
-  const Gva zombie = other.add(3, "zombie");
-  other.kernel.put(zombie + W::Task::exit_state, std::int32_t{32});
-  other.take_out(other.listed, zombie);
-  other.finish();
-  EXPECT_EQ(hidden(task_views(other.kernel)), "3 ");
+}
+
+TEST_F(TaskViews, OneThatOnlyClaimsToBeAZombieIsHidden) {
+  world.kernel.put(server + W::Task::exit_state, std::int32_t{32});
+  world.kernel.put_pointer(server + W::Task::files, 0x5000);
+  world.take_out(world.listed, server);
+  EXPECT_EQ(hidden(look()), "7 8 ");
 }
 
 TEST_F(TaskViews, DifferencesUnderTheListsLockAreInFlight) {

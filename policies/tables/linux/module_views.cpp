@@ -15,18 +15,19 @@ enum : std::size_t {
   kMemory = 9,
   kTraced = 10,
   kHidden = 11,
-  kArea = 14,
-  kAreaSize = 15,
-  kCaller = 16,
-  kNames = 17
+  kUnowned = 14,
+  kBase = 15,
+  kSize = 16,
+  kCaller = 17,
+  kNames = 18
 };
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
   const bool verdict = request.uses(kHidden);
   linux::ModuleViewParts parts;
-  parts.memory = verdict || request.uses(kMemory) || request.uses(kArea) || request.uses(kAreaSize) ||
-                 request.uses(kCaller);
+  parts.memory = verdict || request.uses(kMemory) || request.uses(kUnowned) || request.uses(kBase) ||
+                 request.uses(kSize) || request.uses(kCaller);
   parts.traced = verdict || request.uses(kTraced);
   const auto listing = linux::module_views(*kernel, parts);
   report_problems(listing, sink);
@@ -35,8 +36,8 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
     const auto& module = view.module;
     const auto cleared = view.taints_cleared;
     std::vector<Value> cells = {
-        module ? cell(module->name) : null_cell(),
-        gva_cell(view.address),
+        cell(module ? module->name : std::string()),
+        cell(view.area.value_or(view.address).value),
         module ? cell(linux::to_string(module->state)) : null_cell(),
         truth_cell(view.listed),
         truth_cell(view.sysfs),
@@ -49,6 +50,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
         truth_cell(view.hidden),
         module && module->taints ? cell(linux::taint_letters(*module->taints)) : null_cell(),
         cleared ? cell(linux::taint_letters(*cleared)) : null_cell(),
+        std::int64_t{view.area.has_value()},
         module && module->base ? gva_cell(module->base) : gva_cell(view.area),
         view.area ? cell(view.area_size)
         : module  ? cell_or_null(module->size)
@@ -72,8 +74,8 @@ Table module_views_table() {
           "Linux: every module that any of the kernel's records shows, with the records that do not; and "
           "memory of modules that belongs to none.",
       .columns = with_address_names(
-          {{"name", text, "of the module; NULL for memory without one"},
-           {"gva", address, "its struct module; NULL for memory without one", Stability::kept},
+          {{"name", text, "of the module; empty where it is not known"},
+           {"gva", address, "its struct module; of memory without one its start", Stability::kept},
            {"state", text, "live, coming, going or unformed"},
            {"listed", boolean, "in the list that /proc/modules shows"},
            {"sysfs", boolean, "in module_kset: /sys/module"},
@@ -89,6 +91,7 @@ Table module_views_table() {
             "where that is not known"},
            {"taints", text, "letters as in /sys/module/NAME/taint"},
            {"taints_cleared", text, "those of them that kernel.tainted lacks, although it never loses any"},
+           {"unowned", boolean, "no module: memory that was given to one and belongs to none"},
            {"base", address, "of its text; of memory without a module its start", Stability::kept},
            {"size", integer, "bytes of all its regions; of memory without a module its length"},
            {"caller", address,
@@ -96,7 +99,7 @@ Table module_views_table() {
             "its names",
             Stability::kept}}),
       .pushdown = {},
-      .identity = {"name", "gva", "base"},
+      .identity = {"name", "gva"},
       .example = "SELECT name, listed, sysfs, mod_tree_0, btf_modules FROM module_views WHERE hidden",
       .in_baseline = false,
       .baseline_where = {},

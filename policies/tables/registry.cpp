@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/linux/view_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -37,14 +38,19 @@ const std::vector<Table>& tables() {
       module_parameters_table(),
       module_regions_table(),
       module_sections_table(),
+      module_views_table(),
       modules_table(),
       mounts_table(),
       msrs_table(),
       page_mappings_table(),
+      process_credentials_table(),
       process_files_table(),
       process_maps_table(),
+      process_views_table(),
       processes_table(),
+      promiscuous_interfaces_table(),
       registers_table(),
+      socket_views_table(),
       sockets_table(),
       symbols_table(),
       syscalls_table(),

@@ -34,5 +34,6 @@ struct Attack {
 std::vector<Attack> all_attacks();
 
 // One function a subject, in tests/e2e/attacks.
+std::vector<Attack> view_attacks();
 
 }  // namespace ringside::lab

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/views/held_locks.h"
+
+namespace ringside::guest::linux {
+
+namespace {
+
+bool member_is_set(Kernel& kernel, std::string_view variable, std::string_view type, std::string_view path) {
+  const auto at = kernel.find_symbol(variable);
+  const auto field = kernel.field(type, path);
+  if (!at || !field) return false;
+  const auto value = kernel.read_field(*at, *field);
+  return value && *value != 0;
+}
+
+}  // namespace
+
+bool write_locked(Kernel& kernel, std::string_view variable) {
+  return member_is_set(kernel, variable, "rwlock_t", "raw_lock.wlocked");
+}
+
+bool spin_locked(Kernel& kernel, std::string_view variable) {
+  return member_is_set(kernel, variable, "spinlock_t", "rlock.raw_lock.locked");
+}
+
+}  // namespace ringside::guest::linux

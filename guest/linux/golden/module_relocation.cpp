@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/golden/module_relocation.h"
+
+namespace ringside::guest::linux {
+
+namespace {
+
+// elf.h: R_X86_64_* and R_386_*.
+enum Type64 : std::uint32_t {
+  k64None = 0,
+  k64_64 = 1,
+  k64Pc32 = 2,
+  k64Plt32 = 4,
+  k64_32 = 10,
+  k64_32s = 11,
+  k64Pc64 = 24
+};
+enum Type32 : std::uint32_t { k32None = 0, k32_32 = 1, k32Pc32 = 2, k32Plt32 = 4 };
+constexpr std::uint16_t kSpecialSections = 0xff00, kAbsolute = 0xfff1;
+constexpr std::uint8_t kWeak = 2;
+constexpr std::string_view kPerCpu = ".data..percpu";
+
+/// Sections that the loader takes out of what it loads (kernel/module/main.c).
+bool is_not_loaded(std::string_view name) {
+  return name == ".modinfo" || name == "__versions" || name.starts_with("__version_ext") || name == kPerCpu;
+}
+
+}  // namespace
+
+Result<ModuleRelocation> ModuleRelocation::create(Kernel& kernel, const Module& module,
+                                                  const GoldenModule& golden,
+                                                  const std::vector<ModuleSection>& sections,
+                                                  ModuleImports& imports) {
+  ModuleRelocation out(golden, imports);
+  const auto& all = golden.elf().sections();
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].allocated() || all[i].size == 0 || is_not_loaded(all[i].name)) continue;
+    // Empty ones are not listed; neither are some that a release leaves out.
+    std::size_t found = next;
+    while (found < sections.size() && sections[found].name != all[i].name) ++found;
+    if (found == sections.size()) continue;
+    out.addresses_[i] = sections[found].address.value;
+    next = found + 1;
+  }
+  if (next != sections.size())
+    return fail(Errc::mismatch, "the sections of module " + module.name + " are not those of its file");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name != kPerCpu || all[i].size == 0) continue;
+    const auto field = kernel.field("module", "percpu");
+    if (!field) continue;
+    if (const auto base = kernel.read_pointer_field(module.address, *field)) out.addresses_[i] = base->value;
+  }
+  RINGSIDE_TRY(out.symbols_, golden.elf().symbols());
+  return out;
+}
+
+bool ModuleRelocation::read(std::uint64_t at, std::span<std::byte> into) const {
+  const auto& all = golden_->elf().sections();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!addresses_[i] || at < *addresses_[i] || all[i].name == kPerCpu) continue;
+    const std::uint64_t offset = at - *addresses_[i];
+    if (offset > all[i].bytes.size() || all[i].bytes.size() - offset < into.size()) continue;
+    std::copy_n(all[i].bytes.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
+    return true;
+  }
+  return false;
+}
+
+Result<std::vector<std::uint64_t>> ModuleRelocation::values(std::size_t index) const {
+  if (index >= symbols_.size()) return fail(Errc::malformed, "a relocation names no symbol");
+  const ElfSymbol& symbol = symbols_[index];
+  if (index == 0 || symbol.section == kAbsolute) return std::vector{symbol.value};
+  if (symbol.section == 0) {
+    auto found = imports_->find(symbol.name);
+    if (!found.empty()) return found;
+    if (symbol.binding == kWeak) return std::vector{std::uint64_t{0}};
+    return fail(Errc::unavailable, "symbol " + std::string(symbol.name) + " that it uses is not known");
+  }
+  if (symbol.section >= kSpecialSections || symbol.section >= addresses_.size() ||
+      !addresses_[symbol.section])
+    return fail(Errc::unavailable, "it is not known where its symbol " + std::string(symbol.name) + " is");
+  return std::vector{*addresses_[symbol.section] + symbol.value};
+}
+
+Result<void> ModuleRelocation::apply(const ElfRelocation& relocation, std::uint64_t section,
+                                     std::span<std::byte> bytes) const {
+  const bool wide = golden_->elf().bits() == 64;
+  if (relocation.type == k64None) return {};
+  const bool eight = wide && (relocation.type == k64_64 || relocation.type == k64Pc64);
+  const std::size_t size = eight ? 8 : 4;
+  if (relocation.offset > bytes.size() || bytes.size() - relocation.offset < size)
+    return fail(Errc::malformed, "a relocation lies outside of its section");
+  bool relative = false;
+  if (wide) {
+    relative = relocation.type == k64Pc32 || relocation.type == k64Plt32 || relocation.type == k64Pc64;
+    if (!relative && relocation.type != k64_64 && relocation.type != k64_32 && relocation.type != k64_32s)
+      return fail(Errc::unsupported, "a relocation of type " + std::to_string(relocation.type));
+  } else {
+    relative = relocation.type == k32Pc32 || relocation.type == k32Plt32;
+    if (!relative && relocation.type != k32_32)
+      return fail(Errc::unsupported, "a relocation of type " + std::to_string(relocation.type));
+  }
+  RINGSIDE_TRY(const auto candidates, values(relocation.symbol));
+  std::uint64_t value = candidates.front() + static_cast<std::uint64_t>(relocation.addend);
+  if (relative) value -= section + relocation.offset;
+  std::byte* at = bytes.data() + relocation.offset;
+  if (!wide) value += *load_le<std::uint32_t>(bytes, relocation.offset);
+  std::memcpy(at, &value, size);
+  return {};
+}
+
+Result<Bytes> ModuleRelocation::relocated(std::size_t index) const {
+  const auto& all = golden_->elf().sections();
+  Bytes bytes(all[index].bytes.begin(), all[index].bytes.end());
+  for (const ElfSection& section : all) {
+    if ((section.type != ElfFile::kRela && section.type != ElfFile::kRel) || section.info != index) continue;
+    RINGSIDE_TRY(const auto relocations, golden_->elf().relocations(section));
+    for (const ElfRelocation& one : relocations)
+      if (auto applied = apply(one, *addresses_[index], bytes); !applied)
+        return fail(std::move(applied).error().within("section " + std::string(all[index].name) + " of " +
+                                                      golden_->name()));
+  }
+  return bytes;
+}
+
+}  // namespace ringside::guest::linux

@@ -58,14 +58,27 @@ std::optional<std::string> BootForms::explain(std::uint64_t first, ByteView actu
     // What was given counts where both are known.
     for (std::size_t k = 0; k < there.size(); ++k)
       if (const std::uint64_t j = start + k - first; j < actual.size()) there[k] = actual[j];
-    const Forms all = forms(*place, 0, there);
-    if (std::find(all.begin(), all.end(), there) == all.end()) return std::nullopt;
     by.insert(to_string(place->patch));
+    Bytes vendor(place->size);
+    if (!expected_(start, vendor)) return std::nullopt;
+    if (!is_usual(*place, vendor, there)) {
+      const Forms all = forms(*place, 0, there);
+      if (std::find(all.begin(), all.end(), there) == all.end()) return std::nullopt;
+    }
     i = std::min<std::uint64_t>(actual.size(), start + place->size - first);
   }
   std::string out;
   for (const auto one : by) out += (out.empty() ? "" : ", ") + std::string(one);
   return out;
+}
+
+bool BootForms::is_usual(const BootPlace& place, ByteView wanted, ByteView actual) const {
+  static constexpr std::array kReturn{std::byte{0xc3}, kInt3, kInt3, kInt3, kInt3};
+  static constexpr std::array kSealed{std::byte{0x66}, std::byte{0x0f}, std::byte{0x1f}, std::byte{0x00}};
+  if (place.patch == BootPatch::return_thunk)
+    return wanted[0] == kJump && std::equal(actual.begin(), actual.end(), kReturn.begin(), kReturn.end());
+  return place.patch == BootPatch::endbr &&
+         std::equal(actual.begin(), actual.end(), kSealed.begin(), kSealed.end());
 }
 
 BootForms::Forms BootForms::forms(const BootPlace& place, unsigned depth, ByteView actual) {

@@ -30,6 +30,8 @@ class BootForms {
 
  private:
   using Forms = std::vector<Bytes>;
+  /// The forms that almost every place of a kind has, compared without making them all.
+  bool is_usual(const BootPlace& place, ByteView wanted, ByteView actual) const;
   /// All that may stand at a place; the vendor's bytes are among them. `actual`: what does stand there, if
   /// known.
   Forms forms(const BootPlace& place, unsigned depth, ByteView actual);

@@ -80,6 +80,7 @@ std::uint64_t BootPlaces::resolve(std::uint64_t at, std::uint32_t relative) cons
 
 Result<void> BootPlaces::add_table(std::string_view name, std::uint64_t address, ByteView table,
                                    const Code& code) {
+  if (!is_table(name)) return {};
   // The smallest entry is 4 bytes.
   if (places_.size() + table.size() / 4 > kMaxPlaces)
     return fail(Errc::oversized, "section " + std::string(name) + " is too large");

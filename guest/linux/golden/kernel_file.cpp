@@ -60,6 +60,8 @@ Result<std::shared_ptr<const GoldenKernel>> GoldenKernel::parse(ByteView payload
     return fail(Errc::unsupported, "an ELF file, but no linked kernel");
   const std::shared_ptr<GoldenKernel> kernel(new GoldenKernel(elf.bits()));
   kernel->base_ = text->address;
+  if (const ElfSection* section = elf.section(".rodata"))
+    kernel->rodata_section_end_ = section->address + section->bytes.size();
   kernel->parts_.push_back(part_of(*text));
   RINGSIDE_TRY(Part rodata, rodata_of(elf, *text));
   RINGSIDE_TRY(const Banner banner, banner_of(rodata.bytes));

@@ -39,6 +39,8 @@ class GoldenKernel {
   };
   const Part& text() const { return parts_[0]; }
   const Part& rodata() const { return parts_[1]; }  ///< what is read-only after boot included
+  /// Where .rodata proper ends, of which a part is read-only only after boot; what follows is from the start.
+  std::uint64_t rodata_section_end() const { return rodata_section_end_; }
   const BootPlaces& places() const { return places_; }
 
   /// Bytes of text, read-only data or replacements of alternatives at a link address, as they are in a kernel
@@ -51,7 +53,7 @@ class GoldenKernel {
 
   std::string build_id_, release_, banner_;
   unsigned bits_;
-  std::uint64_t base_ = 0;
+  std::uint64_t base_ = 0, rodata_section_end_ = 0;
   bool movable_ = false;
   std::vector<Part> parts_;  ///< text, rodata, replacements
   KernelRelocations relocations_;

@@ -57,6 +57,8 @@ void GoldenKernelReference::take_rodata() {
   if (!from || !to || !all.contains(*from) || *to < *from || all.end < *to) {
     problem_ = Error{Errc::unavailable,
                      "this kernel does not tell which part of its read-only data is written while it boots"};
+    const Gva tail = Gva{golden_->rodata_section_end()} + slide_;
+    if (all.contains(tail)) rodata_.push_back({tail, all.end});
     return;
   }
   if (all.first < *from) rodata_.push_back({all.first, *from});

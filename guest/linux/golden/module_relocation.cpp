@@ -25,6 +25,11 @@ bool is_not_loaded(std::string_view name) {
   return name == ".modinfo" || name == "__versions" || name.starts_with("__version_ext") || name == kPerCpu;
 }
 
+/// Sections that it loads although the file does not say so (kernel/module/kallsyms.c, layout_symtab).
+bool is_made_loadable(std::string_view name) {
+  return name == ".symtab" || name == ".strtab";
+}
+
 }  // namespace
 
 Result<ModuleRelocation> ModuleRelocation::create(Kernel& kernel, const Module& module,
@@ -34,17 +39,19 @@ Result<ModuleRelocation> ModuleRelocation::create(Kernel& kernel, const Module& 
   ModuleRelocation out(golden, imports);
   const auto& all = golden.elf().sections();
   std::size_t next = 0;
+  const auto skip_symbols = [&] {
+    while (next < sections.size() && is_made_loadable(sections[next].name)) ++next;
+  };
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!all[i].allocated() || all[i].size == 0 || is_not_loaded(all[i].name)) continue;
-    // Empty ones are not listed; neither are some that a release leaves out.
-    std::size_t found = next;
-    while (found < sections.size() && sections[found].name != all[i].name) ++found;
-    if (found == sections.size()) continue;
-    out.addresses_[i] = sections[found].address.value;
-    next = found + 1;
+    skip_symbols();
+    if (next == sections.size() || sections[next].name != all[i].name) break;
+    out.addresses_[i] = sections[next++].address.value;
   }
+  skip_symbols();
   if (next != sections.size())
-    return fail(Errc::mismatch, "the sections of module " + module.name + " are not those of its file");
+    return fail(Errc::mismatch, "the sections of module " + module.name +
+                                    " are not those of its file: " + sections[next].name);
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (all[i].name != kPerCpu || all[i].size == 0) continue;
     const auto field = kernel.field("module", "percpu");

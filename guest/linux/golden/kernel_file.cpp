@@ -12,6 +12,7 @@ namespace ringside::guest::linux {
 
 namespace {
 
+constexpr std::uint64_t kPage = 4096;
 /// Most bytes between the start of an image and its end.
 constexpr std::uint64_t kMaxImage = std::uint64_t{1} << 30;
 
@@ -63,6 +64,9 @@ Result<std::shared_ptr<const GoldenKernel>> GoldenKernel::parse(ByteView payload
   if (const ElfSection* section = elf.section(".rodata"))
     kernel->rodata_section_end_ = section->address + section->bytes.size();
   kernel->parts_.push_back(part_of(*text));
+  // The rest of its last page is code to the CPU too: the image has zeroes there.
+  Bytes& whole_pages = kernel->parts_.back().bytes;
+  whole_pages.resize((whole_pages.size() + kPage - 1) / kPage * kPage);
   RINGSIDE_TRY(Part rodata, rodata_of(elf, *text));
   RINGSIDE_TRY(const Banner banner, banner_of(rodata.bytes));
   kernel->release_ = banner.release;

@@ -192,6 +192,20 @@ std::optional<std::uint64_t> BootFacts::value(const std::string& variable, std::
   return values_[variable] = value;
 }
 
+bool BootFacts::may_be(const std::string& variable, std::uint64_t value) {
+  constexpr std::string_view kCache = "_cache";
+  if (!variable.ends_with(kCache)) return true;
+  const auto field = kernel_->field("kmem_cache", "name");
+  if (!field) return false;
+  const auto at = kernel_->read_pointer_field(Gva{value}, *field);
+  if (!at) return false;
+  const auto name = kernel_->read_string(*at, 64);
+  if (!name) return false;
+  // __dentry_cache is "dentry", __names_cache "names_cache" (fs/dcache.c, fs/namei.c).
+  const std::string wanted = variable.substr(std::min(variable.size(), variable.find_first_not_of('_')));
+  return *name == wanted || *name + std::string(kCache) == wanted;
+}
+
 x86::Disassembler* BootFacts::disassembler() {
   if (!disassembler_) {
     auto made = x86::Disassembler::create(bits_ == 64);

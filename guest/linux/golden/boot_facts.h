@@ -52,6 +52,10 @@ class BootFacts {
   /// The value of a variable of `size` bytes, for constants in code.
   std::optional<std::uint64_t> value(const std::string& variable, std::size_t size);
 
+  /// Whether `value` makes sense for a constant whose variable is not there: that of a slab cache must be one
+  /// of that name.
+  bool may_be(const std::string& variable, std::uint64_t value);
+
   const std::vector<NopStyle>& nops() const { return nops_; }
   x86::Disassembler* disassembler();  ///< nullptr: cannot be used
 

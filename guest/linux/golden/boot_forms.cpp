@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 namespace ringside::guest::linux {
@@ -129,11 +130,28 @@ BootForms::Forms BootForms::forms(const BootPlace& place, unsigned depth, ByteVi
 /// runtime_const_fixup_ptr(), runtime_const_fixup_shift().
 void BootForms::add_constant(const BootPlace& place, Forms& into) {
   const RuntimeConstant& constant = places_.constants()[place.index];
-  const auto value = facts_.value(constant.variable, constant.shift ? 1 : 8);
+  auto value = facts_.value(constant.variable, constant.shift ? 1 : 8);
+  if (!value) value = common_value(place);
   if (!value) return;
   Bytes form(place.size);
   std::memcpy(form.data(), &*value, std::min<std::size_t>(form.size(), sizeof *value));
   into.push_back(std::move(form));
+}
+
+std::optional<std::uint64_t> BootForms::common_value(const BootPlace& place) {
+  std::map<std::uint64_t, std::size_t> held;
+  std::size_t all = 0;
+  for (const BootPlace& other : places_.places()) {
+    if (other.patch != BootPatch::runtime_constant || other.index != place.index) continue;
+    ++all;
+    Bytes bytes(sizeof(std::uint64_t));
+    if (!facts_.kernel().space().read(Gva{other.first + slide_}, std::span(bytes).first(other.size)))
+      return std::nullopt;
+    ++held[*load_le<std::uint64_t>(bytes)];
+  }
+  for (const auto& [value, count] : held)
+    if (count * 2 > all && facts_.may_be(places_.constants()[place.index].variable, value)) return value;
+  return std::nullopt;
 }
 
 /// patch_return(): a return, or a jump to the thunk that was chosen.

@@ -41,6 +41,8 @@ class BootForms {
   void retpoline_forms(const Bytes& code, std::uint64_t at, ByteView actual, Forms& into);
   void return_forms(const Bytes& code, std::uint64_t at, Forms& into);
   void add_constant(const BootPlace& place, Forms& into);
+  /// What most places of a constant hold whose variable the compiler did away with.
+  std::optional<std::uint64_t> common_value(const BootPlace& place);
   /// The room before a function, into which counting of calls is put. Returns its end.
   std::optional<std::uint64_t> counted_entry(std::uint64_t at, std::uint64_t first, ByteView actual,
                                              const Bytes_at& guest);

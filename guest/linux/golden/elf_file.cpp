@@ -66,7 +66,7 @@ Result<ElfFile> ElfFile::parse(ByteView file) {
     section.size = elf.word(header, 20, 32);
     section.link = load_le<std::uint32_t>(header, wide ? 40 : 24).value_or(0);
     section.info = load_le<std::uint32_t>(header, wide ? 44 : 28).value_or(0);
-    section.entry_size = elf.word(header, 36, 56);
+    section.alignment = elf.word(header, 32, 48);
     if (section.type != kNoBits && section.type != 0) {
       if (offset > file.size() || file.size() - offset < section.size)
         return fail(malformed("a section lies outside"));

@@ -16,7 +16,7 @@ namespace ringside::guest::linux {
 struct ElfSection {
   std::string_view name;
   std::uint32_t type = 0, link = 0, info = 0;
-  std::uint64_t flags = 0, address = 0, size = 0, entry_size = 0;
+  std::uint64_t flags = 0, address = 0, size = 0, alignment = 0;
   ByteView bytes;  ///< empty for one that takes no room in the file (SHT_NOBITS)
 
   bool allocated() const { return (flags & 0x2) != 0; }   // SHF_ALLOC

@@ -1,49 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/golden/module_imports.h"
 
-#include <cctype>
-
 namespace ringside::guest::linux {
 
-const std::vector<std::uint64_t>& ModuleImports::find(std::string_view name) {
-  const std::string key(name);
+std::optional<std::uint64_t> ModuleImports::find(std::string_view name) {
+  std::string key(name);
   if (const auto known = known_.find(key); known != known_.end()) return known->second;
-  auto found = in_image(name);
-  if (found.empty()) {
-    if (!modules_read_) read_modules();
-    if (const auto other = of_modules_.find(key); other != of_modules_.end()) found = other->second;
-  }
-  return known_[key] = std::move(found);
+  const auto found = look_for(key);
+  return known_[std::move(key)] = found;
 }
 
-std::vector<std::uint64_t> ModuleImports::in_image(std::string_view name) {
-  const SymbolTable& symbols = kernel_->symbols();
-  std::vector<std::uint64_t> found;
-  for (const std::size_t index : symbols.find_all(name))
-    found.push_back(symbols.address(index, kernel_->slide()));
-  if (found.size() == 1) return found;
-  // A static function may have the name of an exported one. struct kernel_symbol (include/linux/export.h,
-  // with CONFIG_HAVE_ARCH_PREL32_RELOCATIONS) starts with the distance to what it exports.
-  if (const auto entry = kernel_->find_symbol("__ksymtab_" + std::string(name)))
+std::optional<std::uint64_t> ModuleImports::look_for(const std::string& name) {
+  // struct kernel_symbol (include/linux/export.h, with CONFIG_HAVE_ARCH_PREL32_RELOCATIONS) starts with the
+  // distance to what it exports. A static function may have the same name.
+  if (const auto entry = kernel_->find_symbol("__ksymtab_" + name))
     if (const auto distance = kernel_->read<std::uint32_t>(*entry))
-      return {entry->value + static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(*distance)})};
-  if (found.empty())
-    if (const auto exported = kernel_->find_symbol(name)) found.push_back(exported->value);
-  return found;
+      return entry->value + static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(*distance)});
+  if (const auto other = of_modules_.find(name); other != of_modules_.end()) return other->second;
+  if (const auto symbol = kernel_->symbols().find(name))
+    return kernel_->symbols().address(*symbol, kernel_->slide());
+  if (const auto variable = kernel_->find_symbol(name)) return variable->value;
+  return std::nullopt;
 }
 
-void ModuleImports::read_modules() {
-  modules_read_ = true;
-  const auto ignore = [](const Error&) {};
-  ModuleSymbolReader reader(*kernel_);
-  if (reader.unusable()) return;
-  for (const Module& module : modules(*kernel_, ModuleParts::none).entries) {
-    if (module.state == ModuleState::unformed) continue;
-    const ModuleSymbols symbols = reader.read(module, true, ignore);
-    for (std::size_t i = 0; i < symbols.size(); ++i)
-      if (symbols.defined(i) && std::isupper(static_cast<unsigned char>(symbols.type(i))) != 0)
-        of_modules_[std::string(symbols.name(i))].push_back(symbols.address(i).value);
-  }
+void ModuleImports::add_symbols_of(const Module& module) {
+  if (!reader_) reader_.emplace(*kernel_);
+  if (reader_->unusable()) return;
+  const ModuleSymbols symbols = reader_->read(module, false, [](const Error&) {});
+  for (std::size_t i = 0; i < symbols.size(); ++i)
+    if (symbols.defined(i)) add(symbols.name(i), symbols.address(i).value);
 }
 
 }  // namespace ringside::guest::linux

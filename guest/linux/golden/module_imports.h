@@ -19,18 +19,22 @@ class ModuleImports {
  public:
   explicit ModuleImports(Kernel& kernel) : kernel_(&kernel) {}
 
-  /// Addresses that EXPORT_SYMBOL(`name`) may stand for: usually one. Of several symbols of the image with
-  /// that name the exported one, if the kernel tells which that is; else all. Modules are looked at for what
-  /// the image has not.
-  const std::vector<std::uint64_t>& find(std::string_view name);
+  /// Notes what a module exports: by its vendor's file if there is one.
+  void add(std::string_view name, std::uint64_t address) { of_modules_.emplace(name, address); }
+  /// The same by the symbols that the kernel keeps of a module: what the guest says, for want of better.
+  void add_symbols_of(const Module& module);
+
+  /// The address of what EXPORT_SYMBOL(`name`) stands for: what the image says it exports, else what modules
+  /// do, else the first symbol of that name in the image.
+  std::optional<std::uint64_t> find(std::string_view name);
 
  private:
-  std::vector<std::uint64_t> in_image(std::string_view name);
-  void read_modules();
+  std::optional<std::uint64_t> look_for(const std::string& name);
 
   Kernel* kernel_;
-  std::unordered_map<std::string, std::vector<std::uint64_t>> known_, of_modules_;
-  bool modules_read_ = false;
+  std::unordered_map<std::string, std::optional<std::uint64_t>> known_;
+  std::unordered_map<std::string, std::uint64_t> of_modules_;
+  std::optional<ModuleSymbolReader> reader_;
 };
 
 }  // namespace ringside::guest::linux

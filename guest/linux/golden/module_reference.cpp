@@ -11,10 +11,11 @@ namespace ringside::guest::linux {
 namespace {
 
 /// Read-only by their flags, but written by the loader before they are: it sorts them
-/// (kernel/extable.c, sort_extable; arch/x86/kernel/unwind_orc.c, unwind_module_init), or evens out lengths
-/// in them (apply_alternatives).
+/// (kernel/extable.c, sort_extable; arch/x86/kernel/unwind_orc.c, unwind_module_init; kernel/trace/ftrace.c,
+/// ftrace_process_locs), or evens out lengths in them (apply_alternatives).
 bool is_written_by_loader(std::string_view name) {
-  return name == "__ex_table" || name.starts_with(".orc_") || name == ".altinstructions";
+  return name == "__ex_table" || name.starts_with(".orc_") || name == "__mcount_loc" ||
+         name == ".altinstructions";
 }
 
 bool is_init(std::string_view name) {
@@ -115,21 +116,48 @@ Result<std::shared_ptr<GoldenModuleReference>> GoldenModules::reference(const Mo
   return made_.emplace(module.address.value, make(module)).first->second;
 }
 
-Result<std::shared_ptr<GoldenModuleReference>> GoldenModules::make(const Module& module) {
+Result<GoldenModules::Loaded> GoldenModules::load(const Module& module) {
   if (module.state != ModuleState::live)
     return fail(Errc::unavailable, "module " + module.name + " is not live");
   auto* store = kernel_->snapshot().kept<GoldenStore>();
   if (store == nullptr)
     return fail(Errc::not_found, "there is nothing to compare module " + module.name + " with");
-  RINGSIDE_TRY(const auto golden,
+  Loaded loaded;
+  RINGSIDE_TRY(loaded.file,
                store->module({kernel_->identity().release, module.name, module.build_id, module.srcversion}));
   if (sections_.unusable()) return fail(*sections_.unusable());
   std::optional<Error> problem;
-  const auto sections = sections_.read(module, [&](Error error) { problem = std::move(error); });
+  loaded.sections = sections_.read(module, [&](Error error) { problem = std::move(error); });
   if (problem) return fail(*problem);
-  if (sections.empty())
+  if (loaded.sections.empty())
     return fail(Errc::unavailable, "the sections of module " + module.name + " are not known");
-  return GoldenModuleReference::create(*kernel_, module, *golden, sections, imports_);
+  return loaded;
+}
+
+void GoldenModules::read_exports() {
+  exports_read_ = true;
+  for (const Module& module : modules(*kernel_, ModuleParts::texts | ModuleParts::build_id).entries) {
+    if (module.state != ModuleState::live) continue;
+    const auto& loaded = loaded_.emplace(module.address.value, load(module)).first->second;
+    if (loaded) {
+      const auto relocation =
+          ModuleRelocation::create(*kernel_, module, *loaded->file, loaded->sections, imports_);
+      if (relocation) {
+        relocation->export_to(imports_);
+        continue;
+      }
+    }
+    imports_.add_symbols_of(module);
+  }
+}
+
+Result<std::shared_ptr<GoldenModuleReference>> GoldenModules::make(const Module& module) {
+  if (!exports_read_) read_exports();
+  auto loaded = loaded_.find(module.address.value);
+  if (loaded == loaded_.end()) loaded = loaded_.emplace(module.address.value, load(module)).first;
+  if (!loaded->second) return fail(loaded->second.error());
+  return GoldenModuleReference::create(*kernel_, module, *loaded->second->file, loaded->second->sections,
+                                       imports_);
 }
 
 }  // namespace ringside::guest::linux

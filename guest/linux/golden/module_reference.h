@@ -64,11 +64,20 @@ class GoldenModules {
   Result<std::shared_ptr<GoldenModuleReference>> reference(const Module& module);
 
  private:
+  /// A module's file and where its sections are.
+  struct Loaded {
+    std::shared_ptr<const GoldenModule> file;
+    std::vector<ModuleSection> sections;
+  };
+  Result<Loaded> load(const Module& module);
+  void read_exports();
   Result<std::shared_ptr<GoldenModuleReference>> make(const Module& module);
 
   Kernel* kernel_;
   ModuleSectionReader sections_;
   ModuleImports imports_;
+  bool exports_read_ = false;
+  std::unordered_map<std::uint64_t, Result<Loaded>> loaded_;
   std::unordered_map<std::uint64_t, Result<std::shared_ptr<GoldenModuleReference>>> made_;
 };
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/golden/module_relocation.h"
 
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+
 namespace ringside::guest::linux {
 
 namespace {
@@ -58,6 +62,7 @@ Result<ModuleRelocation> ModuleRelocation::create(Kernel& kernel, const Module& 
     if (!field) continue;
     if (const auto base = kernel.read_pointer_field(module.address, *field)) out.addresses_[i] = base->value;
   }
+  out.place_empty_sections();
   RINGSIDE_TRY(out.symbols_, golden.elf().symbols());
   return out;
 }
@@ -74,20 +79,59 @@ bool ModuleRelocation::read(std::uint64_t at, std::span<std::byte> into) const {
   return false;
 }
 
-Result<std::vector<std::uint64_t>> ModuleRelocation::values(std::size_t index) const {
+Result<std::uint64_t> ModuleRelocation::value(std::size_t index) const {
   if (index >= symbols_.size()) return fail(Errc::malformed, "a relocation names no symbol");
   const ElfSymbol& symbol = symbols_[index];
-  if (index == 0 || symbol.section == kAbsolute) return std::vector{symbol.value};
+  if (index == 0 || symbol.section == kAbsolute) return symbol.value;
   if (symbol.section == 0) {
-    auto found = imports_->find(symbol.name);
-    if (!found.empty()) return found;
-    if (symbol.binding == kWeak) return std::vector{std::uint64_t{0}};
+    if (const auto found = imports_->find(symbol.name)) return *found;
+    if (symbol.binding == kWeak) return std::uint64_t{0};
     return fail(Errc::unavailable, "symbol " + std::string(symbol.name) + " that it uses is not known");
   }
   if (symbol.section >= kSpecialSections || symbol.section >= addresses_.size() ||
       !addresses_[symbol.section])
-    return fail(Errc::unavailable, "it is not known where its symbol " + std::string(symbol.name) + " is");
-  return std::vector{*addresses_[symbol.section] + symbol.value};
+    return fail(Errc::unavailable, "it is not known where its section " +
+                                       std::string(symbol.section < addresses_.size()
+                                                       ? golden_->elf().sections()[symbol.section].name
+                                                       : "of a special kind") +
+                                       " is");
+  return *addresses_[symbol.section] + symbol.value;
+}
+
+void ModuleRelocation::export_to(ModuleImports& imports) const {
+  constexpr std::string_view kEntry = "__ksymtab_";
+  std::unordered_set<std::string_view> exported;
+  for (const ElfSymbol& symbol : symbols_)
+    if (symbol.section != 0 && symbol.name.starts_with(kEntry))
+      exported.insert(symbol.name.substr(kEntry.size()));
+  for (std::size_t i = 1; i < symbols_.size(); ++i) {
+    if (symbols_[i].section == 0 || !exported.contains(symbols_[i].name)) continue;
+    if (const auto address = value(i)) imports.add(symbols_[i].name, *address);
+  }
+}
+
+/// Code refers to sections without contents, too: the keys of lock classes are empty without lockdep. The
+/// kernel lists no such section; it stands behind the one before it of its kind (kernel/module/main.c,
+/// layout_sections).
+void ModuleRelocation::place_empty_sections() {
+  const auto& all = golden_->elf().sections();
+  const auto kind = [&](const ElfSection& section) {
+    const bool init = section.name.starts_with(".init");
+    const bool sealed = section.name == ".data..ro_after_init" || section.name == "__jump_table";
+    return (section.executable() ? 1 : 0) | (section.writable() ? 2 : 0) | (init ? 4 : 0) | (sealed ? 8 : 0);
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i].allocated() || all[i].size != 0 || is_not_loaded(all[i].name)) continue;
+    for (std::size_t before = i; before-- > 0;) {
+      if (!addresses_[before] || !all[before].allocated() || is_not_loaded(all[before].name) ||
+          kind(all[before]) != kind(all[i]))
+        continue;
+      const std::uint64_t end = *addresses_[before] + all[before].size;
+      const std::uint64_t alignment = std::max<std::uint64_t>(all[i].alignment, 1);
+      addresses_[i] = end + (alignment - end % alignment) % alignment;
+      break;
+    }
+  }
 }
 
 Result<void> ModuleRelocation::apply(const ElfRelocation& relocation, std::uint64_t section,
@@ -108,12 +152,12 @@ Result<void> ModuleRelocation::apply(const ElfRelocation& relocation, std::uint6
     if (!relative && relocation.type != k32_32)
       return fail(Errc::unsupported, "a relocation of type " + std::to_string(relocation.type));
   }
-  RINGSIDE_TRY(const auto candidates, values(relocation.symbol));
-  std::uint64_t value = candidates.front() + static_cast<std::uint64_t>(relocation.addend);
-  if (relative) value -= section + relocation.offset;
+  RINGSIDE_TRY(std::uint64_t result, value(relocation.symbol));
+  result += static_cast<std::uint64_t>(relocation.addend);
+  if (relative) result -= section + relocation.offset;
   std::byte* at = bytes.data() + relocation.offset;
-  if (!wide) value += *load_le<std::uint32_t>(bytes, relocation.offset);
-  std::memcpy(at, &value, size);
+  if (!wide) result += *load_le<std::uint32_t>(bytes, relocation.offset);
+  std::memcpy(at, &result, size);
   return {};
 }
 

@@ -15,7 +15,7 @@ namespace ringside::guest::linux {
 class ModuleRelocation {
  public:
   /// Finds where each section is: `sections` must be the allocated ones of the file, in its order; else
-  /// `mismatch`. All arguments must outlive this.
+  /// `mismatch`. `golden` and `imports` must outlive this.
   static Result<ModuleRelocation> create(Kernel& kernel, const Module& module, const GoldenModule& golden,
                                          const std::vector<ModuleSection>& sections, ModuleImports& imports);
 
@@ -23,13 +23,16 @@ class ModuleRelocation {
   std::optional<std::uint64_t> address(std::size_t index) const { return addresses_[index]; }
   /// Section `index` as it was loaded.
   Result<Bytes> relocated(std::size_t index) const;
+  /// What the module exports, by its own symbols.
+  void export_to(ModuleImports& imports) const;
   /// Bytes of the file, not relocated, of whichever section is at the guest's address `at`.
   bool read(std::uint64_t at, std::span<std::byte> into) const;
 
  private:
   ModuleRelocation(const GoldenModule& golden, ModuleImports& imports)
       : golden_(&golden), imports_(&imports), addresses_(golden.elf().sections().size()) {}
-  Result<std::vector<std::uint64_t>> values(std::size_t symbol) const;
+  Result<std::uint64_t> value(std::size_t symbol) const;
+  void place_empty_sections();
   Result<void> apply(const ElfRelocation& relocation, std::uint64_t section,
                      std::span<std::byte> bytes) const;
 

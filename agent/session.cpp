@@ -5,6 +5,7 @@
 #include "agent/state_directory.h"
 #include "agent/target.h"
 #include "guest/live/freeze_journal.h"
+#include "guest/live/golden_files.h"
 #include "guest/snapshot_file.h"
 
 #include <fmt/format.h>
@@ -42,6 +43,9 @@ Attempt<std::unique_ptr<Session>> Session::open(const Options& options) {
     auto loaded = guest::load_snapshot(file->path);
     if (!loaded) return fail(Failure(loaded.error().within(file->path), Exit::not_attached));
     session->snapshot_ = std::move(*loaded);
+    if (const auto state = StateDirectory::open())
+      session->snapshot_->keep<guest::linux::GoldenStore>(
+          std::make_shared<guest::live::GoldenFiles>(state->path()));
     return session;
   }
   auto state = StateDirectory::open();

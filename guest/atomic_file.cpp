@@ -50,10 +50,11 @@ Result<void> AtomicFile::write(ByteView bytes) {
   return {};
 }
 
-Result<void> AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) return fail(failure("sync"));
+Result<void> AtomicFile::commit(bool durable) {
+  if (durable && ::fsync(descriptor_) != 0) return fail(failure("sync"));
   if (::rename(beside_.c_str(), path_.c_str()) != 0) return fail(failure("name"));
   beside_.clear();
+  if (!durable) return {};
   // The new name lasts once its folder is on disk too; a file system that cannot sync folders is none of our
   // business.
   const std::size_t slash = path_.rfind('/');

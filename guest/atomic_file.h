@@ -17,7 +17,8 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();  ///< without commit(): leaves nothing
   Result<void> write(ByteView bytes);
-  Result<void> commit();
+  /// `durable`: the file lasts even if the machine goes down right now. What can be made again need not.
+  Result<void> commit(bool durable = true);
 
  private:
   AtomicFile(std::string path, std::string beside, int descriptor);

@@ -25,6 +25,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_shell(app, context);
   add_snapshot(app, context);
   add_baseline(app, context);
+  add_golden(app, context);
   add_scan(app, context);
   add_policy(app, context);
   add_write(app, context);

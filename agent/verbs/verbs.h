@@ -14,6 +14,7 @@ void add_baseline(CLI::App& app, Context& context);
 void add_dmesg(CLI::App& app, Context& context);
 void add_files(CLI::App& app, Context& context);
 void add_gdt(CLI::App& app, Context& context);
+void add_golden(CLI::App& app, Context& context);
 void add_idt(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_modules(CLI::App& app, Context& context);

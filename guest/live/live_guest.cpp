@@ -2,6 +2,7 @@
 #include "guest/live/live_guest.h"
 
 #include "guest/live/backend_selection.h"
+#include "guest/live/golden_files.h"
 #include "guest/live/kernel_store.h"
 #include "guest/live/msr_reader.h"
 #include "guest/live/qemu_process.h"
@@ -110,7 +111,8 @@ class AttachedGuest final : public LiveGuest {
         options_(std::move(options)),
         monitor_(std::move(connected)),
         journal_((std::filesystem::path(options_.state_directory) / "frozen").string()),
-        kernels_(std::make_shared<KernelStore>(options_.state_directory)) {}
+        kernels_(std::make_shared<KernelStore>(options_.state_directory)),
+        golden_(std::make_shared<GoldenFiles>(options_.state_directory)) {}
 
   Result<void> prepare(const std::vector<FreezeJournal::Replayed>& replayed) {
     for (const FreezeJournal::Replayed& entry : replayed)
@@ -142,6 +144,7 @@ class AttachedGuest final : public LiveGuest {
     info.taken = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
     auto snapshot = std::make_unique<Snapshot>(std::move(info), std::move(cpus), *selected_.memory);
     snapshot->keep(kernels_);
+    snapshot->keep(golden_);
     return snapshot;
   }
 
@@ -194,6 +197,7 @@ class AttachedGuest final : public LiveGuest {
   SelectedBackend selected_;
   std::unique_ptr<MsrReader> msr_reader_;
   std::shared_ptr<linux::KernelCache> kernels_;
+  std::shared_ptr<linux::GoldenStore> golden_;
 };
 
 Result<void> AttachedGuest::refresh_map() {

@@ -144,6 +144,24 @@ Operand operand_of(const cs_x86_op& from) {
   return operand;
 }
 
+/// See Instruction::relative_at.
+void take_relative(const cs_x86& detail, Instruction& out) {
+  if (out.target()) {
+    // It ends the instruction: one byte of EB, 70 to 7F and E0 to E3, else four (with prefix 66 two, which no
+    // kernel uses).
+    const std::uint8_t one = detail.opcode[0];
+    const bool near = one == 0xeb || (one & 0xf0) == 0x70 || (one & 0xfc) == 0xe0;
+    out.relative_size = near ? 1 : 4;
+    out.relative_at = static_cast<std::uint8_t>(out.size - out.relative_size);
+    return;
+  }
+  for (std::uint8_t i = 0; i < detail.op_count; ++i) {
+    if (detail.operands[i].type != X86_OP_MEM || detail.operands[i].mem.base != X86_REG_RIP) continue;
+    out.relative_at = detail.encoding.disp_offset;
+    out.relative_size = detail.encoding.disp_size;
+  }
+}
+
 }  // namespace
 
 std::optional<Gva> Instruction::target() const {
@@ -201,6 +219,7 @@ std::optional<Instruction> Disassembler::decode(ByteView code, Gva at) {
   }
   // The library gives targets of 32-bit code as 64-bit sums.
   if (!handle_->long_mode && out.target()) out.operands[0].value &= 0xffffffff;
+  take_relative(detail, out);
   if (out.operation == Operation::nop) return out;
   cs_regs read, written;
   std::uint8_t reads = 0, writes = 0;

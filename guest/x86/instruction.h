@@ -77,6 +77,9 @@ struct Instruction {
   std::uint16_t writes = 0;   ///< bit n: general register n is written
   bool writes_flags = false;  ///< any of the arithmetic flags
   std::array<Operand, 2> operands;
+  /// Where in it, and in how many bytes, stands what is counted from its end: the displacement of a direct
+  /// jump or call, or of an operand relative to RIP. 0: it has none.
+  std::uint8_t relative_at = 0, relative_size = 0;
   std::string mnemonic;
   Gva next() const { return at + size; }
   /// Where a direct jump or call goes; nullopt for an indirect one and for other instructions.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/tables/linux/view_tables.h"
+#include "policies/tables/linux/golden_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ const std::vector<Table>& tables() {
       idt_table(),
       interfaces_table(),
       interrupt_stacks_table(),
+      kernel_rodata_changes_table(),
       kernel_table(),
       memory_ranges_table(),
       module_parameters_table(),

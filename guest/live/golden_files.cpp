@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/live/golden_files.h"
+
+#include "guest/atomic_file.h"
+#include "guest/linux/golden/boot_image.h"
+#include "guest/linux/golden/decompress.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+
+namespace ringside::guest::live {
+
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int kLevel = 3;
+/// Kernels that are kept in memory; each is some 30 MB.
+constexpr std::size_t kMaxKernels = 8;
+
+/// Names come out of files: what could leave the directory, or be taken for a separator, does not stay.
+std::string safe(std::string text) {
+  for (char& c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '+' || c == '~' || c == '-' || c == '_';
+    if (!plain) c = '-';
+  }
+  if (text.empty() || text.front() == '.') text.insert(text.begin(), '-');
+  return text.substr(0, 128);
+}
+
+Result<Bytes> pack(ByteView bytes) {
+  const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+  if (!context) return fail(Errc::io, "cannot compress: out of memory");
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kLevel);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+  Bytes out(ZSTD_compressBound(bytes.size()));
+  const std::size_t size = ZSTD_compress2(context.get(), out.data(), out.size(), bytes.data(), bytes.size());
+  if (ZSTD_isError(size) != 0)
+    return fail(Errc::io, std::string("cannot compress: ") + ZSTD_getErrorName(size));
+  out.resize(size);
+  return out;
+}
+
+Result<Bytes> unpack(const std::string& path, std::size_t most) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail(Errc::io, "cannot read " + path);
+  const std::string packed{std::istreambuf_iterator<char>(file), {}};
+  const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > most)
+    return fail(Errc::malformed, path + " is damaged: import the file again");
+  Bytes out(size);
+  const std::size_t got = ZSTD_decompress(out.data(), out.size(), packed.data(), packed.size());
+  if (ZSTD_isError(got) != 0 || got != out.size())
+    return fail(Errc::malformed, path + " is damaged: import the file again");
+  return out;
+}
+
+std::optional<GoldenFiles::Entry> entry_of(const fs::directory_entry& file, bool kernel,
+                                           const std::string& release) {
+  const std::string name = file.path().filename().string();
+  const auto at = kernel ? name.find('_') : name.rfind('_');
+  std::error_code error;
+  if (at == std::string::npos || !file.is_regular_file(error)) return std::nullopt;
+  GoldenFiles::Entry entry;
+  entry.kernel = kernel;
+  entry.id = kernel ? name.substr(0, at) : name.substr(at + 1);
+  entry.release = kernel ? name.substr(at + 1) : release;
+  if (!kernel) entry.name = name.substr(0, at);
+  entry.bytes = file.file_size(error);
+  entry.path = file.path().string();
+  return entry;
+}
+
+template <class Take>
+void each_file(const std::string& directory, Take&& take) {
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) take(*it);
+}
+
+}  // namespace
+
+GoldenFiles::GoldenFiles(const std::string& state_directory)
+    : root_((fs::path(state_directory) / "golden").string()) {}
+
+std::string GoldenFiles::directory(bool kernels, const std::string& release) const {
+  fs::path path = fs::path(root_) / (kernels ? "kernels" : "modules");
+  if (!release.empty()) path /= safe(release);
+  return path.string();
+}
+
+Result<std::shared_ptr<const linux::GoldenKernel>> GoldenFiles::kernel(const std::string& build_id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto held = kernels_.find(build_id); held != kernels_.end()) return held->second;
+  std::optional<Entry> found;
+  each_file(directory(true), [&](const auto& file) {
+    auto entry = entry_of(file, true, {});
+    if (entry && entry->id == build_id) found = std::move(entry);
+  });
+  if (!found)
+    return fail(Errc::not_found, "no vendor kernel of build id " + build_id + " was imported",
+                "ringside golden import FILE takes a vmlinuz or a linux-image package");
+  RINGSIDE_TRY(const Bytes payload, unpack(found->path, linux::kMaxKernelBytes));
+  RINGSIDE_TRY(auto kernel, linux::GoldenKernel::parse(payload));
+  if (kernel->build_id() != build_id)
+    return fail(Errc::malformed, found->path + " is damaged: import the file again");
+  if (kernels_.size() >= kMaxKernels) kernels_.clear();
+  kernels_[build_id] = kernel;
+  return kernel;
+}
+
+Result<std::shared_ptr<const linux::GoldenModule>> GoldenFiles::module(const linux::GoldenModuleKey& key) {
+  std::vector<Entry> found;
+  each_file(directory(false, key.release), [&](const auto& file) {
+    auto entry = entry_of(file, false, key.release);
+    if (!entry || entry->name != safe(key.name)) return;
+    if (key.build_id && entry->id != *key.build_id) return;
+    found.push_back(std::move(*entry));
+  });
+  const std::string what = "module " + key.name + " for kernel " + key.release;
+  if (found.empty())
+    return fail(Errc::not_found, "the vendor's " + what + " was not imported",
+                "ringside golden import FILE takes a .ko, a linux-image package or a directory of modules");
+  std::vector<std::shared_ptr<const linux::GoldenModule>> fitting;
+  for (const Entry& entry : found) {
+    RINGSIDE_TRY(Bytes bytes, unpack(entry.path, linux::GoldenModule::kMaxBytes));
+    RINGSIDE_TRY(auto module, linux::GoldenModule::parse(std::move(bytes)));
+    if (!key.build_id && key.srcversion && !module->srcversion().empty() &&
+        module->srcversion() != *key.srcversion)
+      continue;
+    fitting.push_back(std::move(module));
+  }
+  if (fitting.size() != 1)
+    return fail(Errc::not_found, fitting.empty() ? "the vendor's " + what + " is of another source version"
+                                                 : "several files of " + what +
+                                                       " were imported, and the guest does not tell which");
+  return fitting.front();
+}
+
+Result<GoldenFiles::Entry> GoldenFiles::keep(Entry entry, ByteView bytes) {
+  const std::string directory = this->directory(entry.kernel, entry.kernel ? "" : entry.release);
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return fail(Errc::io, "cannot make " + directory + ": " + error.message());
+  fs::permissions(root_, fs::perms::owner_all, error);
+  entry.path = (fs::path(directory) /
+                (entry.kernel ? entry.id + "_" + safe(entry.release) : safe(entry.name) + "_" + entry.id))
+                   .string();
+  RINGSIDE_TRY(const Bytes packed, pack(bytes));
+  entry.bytes = packed.size();
+  RINGSIDE_TRY(AtomicFile file, AtomicFile::create(entry.path));
+  RINGSIDE_CHECK(file.write(packed));
+  // A module's file that a crash cut short fails its checksum; to sync thousands of them takes minutes.
+  RINGSIDE_CHECK(file.commit(entry.kernel));
+  return entry;
+}
+
+Result<GoldenFiles::Entry> GoldenFiles::add_kernel(ByteView payload) {
+  RINGSIDE_TRY(const auto kernel, linux::GoldenKernel::parse(payload));
+  Entry entry;
+  entry.kernel = true;
+  entry.id = kernel->build_id();
+  entry.release = kernel->release();
+  return keep(std::move(entry), payload);
+}
+
+Result<GoldenFiles::Entry> GoldenFiles::add_module(Bytes file) {
+  RINGSIDE_TRY(const auto module, linux::GoldenModule::parse(std::move(file)));
+  Entry entry;
+  entry.id = module->build_id().empty() ? safe(module->srcversion()) : module->build_id();
+  entry.release = module->release();
+  entry.name = module->name();
+  return keep(std::move(entry), module->bytes());
+}
+
+std::vector<GoldenFiles::Entry> GoldenFiles::list() const {
+  std::vector<Entry> out;
+  const auto take = [&](bool kernel, const std::string& release) {
+    return [&out, kernel, release](const fs::directory_entry& file) {
+      if (auto entry = entry_of(file, kernel, release)) out.push_back(std::move(*entry));
+    };
+  };
+  each_file(directory(true), take(true, {}));
+  each_file(directory(false), [&](const fs::directory_entry& release) {
+    each_file(release.path().string(), take(false, release.path().filename().string()));
+  });
+  std::sort(out.begin(), out.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(b.kernel, a.release, a.name, a.id) < std::tie(a.kernel, b.release, b.name, b.id);
+  });
+  return out;
+}
+
+Result<std::size_t> GoldenFiles::remove(const std::string& id) {
+  const auto all = list();
+  std::vector<Entry> doomed;
+  std::set<std::string> releases, kept;
+  for (const Entry& entry : all) {
+    if (entry.id == id) doomed.push_back(entry);
+    if (entry.kernel) (entry.id == id ? releases : kept).insert(entry.release);
+  }
+  if (doomed.empty()) return fail(Errc::not_found, "no file of build id " + id + " was imported");
+  for (const Entry& entry : all)
+    if (!entry.kernel && entry.id != id && releases.contains(entry.release) && !kept.contains(entry.release))
+      doomed.push_back(entry);
+  std::error_code error;
+  for (const Entry& entry : doomed)
+    if (!fs::remove(entry.path, error) && error)
+      return fail(Errc::io, "cannot remove " + entry.path + ": " + error.message());
+  for (const std::string& release : releases) fs::remove(directory(false, release), error);
+  const std::lock_guard lock(mutex_);
+  kernels_.erase(id);
+  return doomed.size();
+}
+
+}  // namespace ringside::guest::live

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "guest/linux/golden/golden_store.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace ringside::guest::live {
+
+/// The GoldenStore on disk, below the state directory: golden/kernels/BUILDID_RELEASE and
+/// golden/modules/RELEASE/NAME_ID, each packed with zstd. ID is the build id, or the srcversion of a module
+/// without one. Nothing is read until it is asked for; kernels that were read stay in memory.
+class GoldenFiles final : public linux::GoldenStore {
+ public:
+  explicit GoldenFiles(const std::string& state_directory);
+
+  Result<std::shared_ptr<const linux::GoldenKernel>> kernel(const std::string& build_id) override;
+  Result<std::shared_ptr<const linux::GoldenModule>> module(const linux::GoldenModuleKey& key) override;
+
+  struct Entry {
+    bool kernel = false;
+    std::string id, release;
+    std::string name;         ///< of a module
+    std::uint64_t bytes = 0;  ///< on disk
+    std::string path;
+  };
+  /// Keeps a file: a kernel or a module, decompressed. It is replaced if it is there. Errors: as parsing it,
+  /// `io`, `permission`.
+  Result<Entry> add_kernel(ByteView payload);
+  Result<Entry> add_module(Bytes file);
+  /// What is kept, by release and name.
+  std::vector<Entry> list() const;
+  /// Removes the kernel or module `id`, and with the last kernel of a release all of its modules. Returns how
+  /// many files that were; `not_found` if there is none.
+  Result<std::size_t> remove(const std::string& id);
+
+ private:
+  std::string directory(bool kernels, const std::string& release = {}) const;
+  Result<Entry> keep(Entry entry, ByteView bytes);
+
+  std::string root_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const linux::GoldenKernel>> kernels_;
+};
+
+}  // namespace ringside::guest::live

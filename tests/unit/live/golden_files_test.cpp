@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/live/golden_files.h"
+
+#include "guest/live/golden_import.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/unit/support/golden_world.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace ringside::guest::live {
+namespace {
+
+using testing::GoldenWorld;
+using testing::TemporaryDirectory;
+
+Bytes module_file(std::string_view name) {
+  testing::ElfWriter writer;
+  const std::string info =
+      "name=" + std::string(name) + '\0' + "vermagic=6.1.0-fake SMP" + '\0' + "srcversion=ABC" + '\0';
+  writer.add({".modinfo", 1, 2, 0, testing::ElfWriter::bytes_of(info)});
+  return writer.write(1);
+}
+
+void write(const std::string& path, ByteView bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+TEST(GoldenFiles, AnotherProcessFindsWhatWasImported) {
+  TemporaryDirectory state;
+  GoldenFiles(state.path()).add_kernel(GoldenWorld().payload()).value();
+  GoldenFiles(state.path()).add_module(module_file("some_module")).value();
+  GoldenFiles files(state.path());
+  const std::string id(GoldenWorld::kBuildId);
+  EXPECT_EQ(files.kernel(id).value()->release(), "6.1.0-fake");
+  EXPECT_EQ(files.kernel("ff").error().code, Errc::not_found);
+  EXPECT_EQ(files.module({"6.1.0-fake", "some_module", {}, {}}).value()->name(), "some_module");
+  EXPECT_FALSE(files.module({"6.1.0-fake", "some_module", {}, "DEF"}));
+  EXPECT_FALSE(files.module({"6.1.0-fake", "other", {}, {}}));
+  ASSERT_EQ(files.list().size(), 2u);
+  EXPECT_TRUE(files.list()[0].kernel);
+}
+
+TEST(GoldenFiles, ModulesGoWithTheLastKernelOfTheirRelease) {
+  TemporaryDirectory state;
+  GoldenFiles files(state.path());
+  files.add_kernel(GoldenWorld().payload()).value();
+  files.add_module(module_file("one")).value();
+  files.add_module(module_file("two")).value();
+  EXPECT_EQ(files.remove("nothing").error().code, Errc::not_found);
+  EXPECT_EQ(files.remove(std::string(GoldenWorld::kBuildId)).value(), 3u);
+  EXPECT_TRUE(files.list().empty());
+}
+
+TEST(GoldenFiles, ADamagedFileIsAnErrorAndNoKernel) {
+  TemporaryDirectory state;
+  const auto entry = GoldenFiles(state.path()).add_kernel(GoldenWorld().payload()).value();
+  std::fstream file(entry.path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(40);
+  file.write("damage", 6);
+  file.close();
+  EXPECT_FALSE(GoldenFiles(state.path()).kernel(entry.id));
+}
+
+TEST(GoldenFiles, NamesInFilesDoNotLeaveTheDirectory) {
+  TemporaryDirectory state;
+  const auto entry = GoldenFiles(state.path()).add_module(module_file("../../../escape")).value();
+  EXPECT_EQ(std::filesystem::path(entry.path).parent_path().parent_path().filename(), "modules")
+      << entry.path;
+  EXPECT_TRUE(std::filesystem::exists(entry.path));
+}
+
+TEST(GoldenImport, TakesWhatItKnowsOfADirectoryAndSaysWhatItCouldNot) {
+  TemporaryDirectory state, vendor;
+  std::filesystem::create_directories(vendor.path() / "boot");
+  write(vendor.file("boot/vmlinux-6.1.0-fake"), GoldenWorld().payload());
+  write(vendor.file("one.ko"), module_file("one"));
+  write(vendor.file("broken.ko"), as_bytes("no module"));
+  write(vendor.file("README"), as_bytes("nothing of ours"));
+  GoldenFiles files(state.path());
+  std::size_t seen = 0;
+  GoldenImport import(files, [&](std::string_view) { ++seen; });
+  ASSERT_TRUE(import.take(vendor.path()));
+  EXPECT_EQ(import.kernels().size(), 1u);
+  EXPECT_EQ(import.modules(), 1u);
+  ASSERT_EQ(import.problems().size(), 1u);
+  EXPECT_NE(import.problems()[0].message.find("broken.ko"), std::string::npos);
+  EXPECT_EQ(seen, 3u);
+}
+
+TEST(GoldenImport, AFileThatIsNamedMustBeOne) {
+  TemporaryDirectory state;
+  write(state.file("text"), as_bytes("no kernel"));
+  GoldenFiles files(state.path());
+  GoldenImport import(files, [](std::string_view) {});
+  EXPECT_EQ(import.take(state.file("text")).error().code, Errc::unsupported);
+  EXPECT_EQ(import.take(state.file("missing")).error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace ringside::guest::live

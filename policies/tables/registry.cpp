@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/linux/text_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -33,14 +34,17 @@ const std::vector<Table>& tables() {
       interfaces_table(),
       interrupt_stacks_table(),
       kernel_table(),
+      kernel_text_changes_table(),
       memory_ranges_table(),
       module_parameters_table(),
       module_regions_table(),
       module_sections_table(),
+      module_text_changes_table(),
       modules_table(),
       mounts_table(),
       msrs_table(),
       page_mappings_table(),
+      patch_sites_table(),
       process_files_table(),
       process_maps_table(),
       processes_table(),
@@ -49,6 +53,7 @@ const std::vector<Table>& tables() {
       symbols_table(),
       syscalls_table(),
       sysctl_table(),
+      text_references_table(),
       threads_table(),
       tss_table(),
       type_members_table(),

@@ -5,6 +5,7 @@
 #include "agent/output/json.h"
 #include "agent/state_directory.h"
 
+#include <algorithm>
 #include <ostream>
 
 namespace ringside::agent {
@@ -49,6 +50,17 @@ Attempt<std::optional<policies::Baseline>> load_baseline(const std::string& gues
   auto baseline = store->load(guest);
   if (!baseline) return fail(Failure(std::move(baseline).error(), Exit::internal));
   return std::move(*baseline);
+}
+
+Attempt<void> bind_needed_baseline(policies::Database& database, const policies::StatementInfo& info,
+                                   const guest::Snapshot& snapshot) {
+  const auto compares = [](const std::string& table) {
+    return table == "kernel_text_changes" || table == "module_text_changes" || table == "text_references";
+  };
+  if (info.baseline_tables.empty() && std::none_of(info.tables.begin(), info.tables.end(), compares)) return {};
+  RINGSIDE_TRY(const auto baseline, load_baseline(snapshot.info().key()));
+  if (baseline) RINGSIDE_CHECK(database.bind_baseline(&*baseline));
+  return {};
 }
 
 }  // namespace ringside::agent

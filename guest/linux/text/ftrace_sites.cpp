@@ -86,10 +86,18 @@ class Records {
     if (dispatcher_ && dispatcher_->site == ip) {
       site.kind = SiteKind::bpf_dispatcher;
       site.state = dispatcher_->object;
-      site.expect(dispatcher_->target ? sites_.jump(ip, *dispatcher_->target) : sites_.nop5());
-    } else if ((flags & kEnabled) == 0) {
-      site.expect(sites_.nop5());
-    } else if ((flags & kDirect) != 0) {
+      if (dispatcher_->target) site.expect(sites_.jump(ip, *dispatcher_->target));
+    } else if ((flags & kEnabled) != 0) {
+      expect_call(site, flags);
+    }
+    // Nobody is to be called, or the kernel's state names nobody: the NOP is what is left.
+    if (site.count == 0) sites_.expect_nop5(site);
+    sites_.add(site);
+  }
+
+  void expect_call(PatchSite& site, std::uint64_t flags) {
+    const Gva ip = site.first;
+    if ((flags & kDirect) != 0) {
       const Gva target = state_.direct(ip).value_or(Gva{0});
       // Bit 0 asks for a jump instead of a call (include/linux/ftrace.h, ftrace_is_jmp).
       if ((target.value & 1) != 0)
@@ -102,9 +110,6 @@ class Records {
     } else if (const auto& to = (flags & kRegisters) != 0 ? registers_caller_ : caller_) {
       site.expect(sites_.call(ip, *to));
     }
-    // Enabled, but the kernel's state names nobody whom it may call: the NOP is what is left.
-    if (site.count == 0) site.expect(sites_.nop5());
-    sites_.add(site);
   }
 
   SiteCollector& sites_;

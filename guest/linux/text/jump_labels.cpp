@@ -59,10 +59,9 @@ class JumpLabels {
     sites_.add(site);
   }
 
-  /// From 5.15 on, 64-bit code has a two-byte jump where it reaches (arch/x86/include/asm/jump_label.h,
-  /// CONFIG_HAVE_JUMP_LABEL_HACK).
+  /// From 5.14 on, a jump has two bytes where that reaches (arch/x86/kernel/jump_label.c, arch_jump_entry_size).
   bool may_be_short(const PatchSite& site, Gva target) const {
-    return sites_.bits() == 64 && !sites_.chosen_nops() && short_jump(site.first, target).has_value();
+    return !sites_.chosen_nops() && short_jump(site.first, target).has_value();
   }
   void expect_jump(PatchSite& site, Gva target) const {
     if (may_be_short(site, target)) site.expect(short_jump(site.first, target));
@@ -70,7 +69,7 @@ class JumpLabels {
   }
   void expect_nop(PatchSite& site, Gva target) const {
     if (may_be_short(site, target)) site.expect(sites_.nop2());
-    site.expect(sites_.nop5());
+    sites_.expect_nop5(site);
   }
 
   SiteCollector& sites_;

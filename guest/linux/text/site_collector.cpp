@@ -16,10 +16,16 @@ SiteCollector::SiteCollector(Kernel& kernel, KernelText& text) : kernel_(kernel)
 
 void SiteCollector::choose_nops() {
   // arch/x86/include/asm/nops.h
-  nop5_ = bits() == 64 ? CodeBytes{0x0f, 0x1f, 0x44, 0x00, 0x00} : CodeBytes{0x3e, 0x8d, 0x74, 0x26, 0x00};
+  const CodeBytes p6{0x0f, 0x1f, 0x44, 0x00, 0x00}, plain{0x3e, 0x8d, 0x74, 0x26, 0x00};
+  nop5_ = {bits() == 64 ? p6 : plain};
   nop2_ = bits() == 64 ? CodeBytes{0x66, 0x90} : CodeBytes{0x89, 0xf6};
+  const KernelIdentity& identity = kernel_.identity();
+  chosen_nops_ = identity.major == 5 && identity.minor < 13;
   const auto chosen = kernel_.find_symbol("ideal_nops");
-  if (!chosen) return;
+  if (!chosen) {
+    if (chosen_nops_) nop5_ = {plain, p6, {0x66, 0x66, 0x66, 0x66, 0x90}, {0x3e, 0x8d, 0x44, 0x20, 0x00}};
+    return;
+  }
   chosen_nops_ = true;
   constexpr std::uint64_t kAtomic5 = 9;  // NOP_ATOMIC5
   const auto read = [&]() -> Result<void> {
@@ -27,10 +33,14 @@ void SiteCollector::choose_nops() {
     RINGSIDE_TRY(const Gva nop, kernel_.read_pointer(table + kAtomic5 * kernel_.pointer_size()));
     std::array<std::byte, 5> bytes;
     RINGSIDE_CHECK(kernel_.space().read(nop, bytes));
-    nop5_ = CodeBytes(ByteView(bytes));
+    nop5_ = {CodeBytes(ByteView(bytes))};
     return {};
   };
   if (auto done = read(); !done) problem(done.error().within("ideal_nops"));
+}
+
+void SiteCollector::expect_nop5(PatchSite& site) const {
+  for (const CodeBytes& nop : nop5_) site.expect(nop);
 }
 
 void SiteCollector::add(PatchSite site) {

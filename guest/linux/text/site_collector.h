@@ -33,9 +33,10 @@ class SiteCollector {
   Listing<PatchSite> take();
 
   // --- this kernel's own encodings
-  const CodeBytes& nop5() const { return nop5_; }
+  /// The NOP of five bytes; of a kernel that chose it at boot and does not tell which, all that it may be.
+  void expect_nop5(PatchSite& site) const;
   const CodeBytes& nop2() const { return nop2_; }
-  /// Up to 5.12 the five-byte NOP is chosen at boot, for the CPU (arch/x86/kernel/alternative.c, ideal_nops).
+  /// Up to 5.12 the NOP of five bytes is chosen at boot, for the CPU (arch/x86/kernel/alternative.c, ideal_nops).
   bool chosen_nops() const { return chosen_nops_; }
   std::optional<CodeBytes> call(Gva at, Gva to) const { return near_branch({0xe8}, at, to, bits()); }
   std::optional<CodeBytes> jump(Gva at, Gva to) const { return near_branch({0xe9}, at, to, bits()); }
@@ -55,7 +56,8 @@ class SiteCollector {
   KernelText& text_;
   Listing<PatchSite> listing_;
   std::unordered_map<std::uint64_t, std::optional<std::uint64_t>> values_;
-  CodeBytes nop5_, nop2_;
+  std::vector<CodeBytes> nop5_;
+  CodeBytes nop2_;
   bool chosen_nops_ = false;
 };
 

@@ -89,7 +89,7 @@ class StaticCalls {
 
   void expect_call(PatchSite& site, Gva func) {
     if (func == Gva{0}) {
-      site.expect(sites_.nop5());
+      sites_.expect_nop5(site);
     } else if (const auto thunk = thunk_of(func)) {
       site.expect(sites_.call(site.first, *thunk));
     } else if (return_zero_ && func == *return_zero_) {

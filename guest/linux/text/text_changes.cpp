@@ -18,12 +18,13 @@ constexpr std::size_t kMaxRun = 4096;
 
 class Comparison {
  public:
-  Comparison(Kernel& kernel, const TextChangeRequest& request, const std::function<bool(TextChange)>& visit)
+  Comparison(Kernel& kernel, const TextReferences& references, const TextChangeRequest& request,
+             const std::function<bool(TextChange)>& visit)
       : request_(request),
         visit_(visit),
         sites_(PatchSites::of(kernel)),
         text_(KernelText::of(kernel)),
-        references_(TextReferences::of(kernel)) {}
+        references_(references) {}
 
   std::vector<Error> run() {
     for (std::uint32_t i = 0; i < text_.regions().size() && going_; ++i) {
@@ -156,7 +157,7 @@ class Comparison {
   const std::function<bool(TextChange)>& visit_;
   PatchSites& sites_;
   KernelText& text_;
-  TextReferences& references_;
+  const TextReferences& references_;
   std::vector<Error> problems_;
   std::vector<std::size_t> run_;  ///< begin and end, or nothing
   std::size_t unexplained_ = 0;
@@ -165,9 +166,10 @@ class Comparison {
 
 }  // namespace
 
-std::vector<Error> text_changes(Kernel& kernel, const TextChangeRequest& request,
+std::vector<Error> text_changes(Kernel& kernel, const TextReferences& references,
+                                const TextChangeRequest& request,
                                 const std::function<bool(TextChange)>& visit) {
-  return Comparison(kernel, request, visit).run();
+  return Comparison(kernel, references, request, visit).run();
 }
 
 }  // namespace ringside::guest::linux

@@ -28,7 +28,8 @@ struct TextChangeRequest {
 /// Compares code with what patch sites and references demand, in order of region: first each site that does
 /// not hold what its state demands, then the runs that differ from the reference and in no site. `visit`
 /// returns false to stop. Returns what could not be compared, and why.
-std::vector<Error> text_changes(Kernel& kernel, const TextChangeRequest& request,
+std::vector<Error> text_changes(Kernel& kernel, const TextReferences& references,
+                                const TextChangeRequest& request,
                                 const std::function<bool(TextChange)>& visit);
 
 }  // namespace ringside::guest::linux

@@ -8,21 +8,31 @@
 
 namespace ringside::guest::linux {
 
-TextReferences& TextReferences::of(Kernel& kernel) {
-  return kernel.memo<TextReferences>([&] { return TextReferences(kernel); });
+void TextReferenceSources::replace(Snapshot& snapshot, const std::shared_ptr<const TextReferenceSource>& before,
+                                   const std::shared_ptr<const TextReferenceSource>& source) {
+  const auto* kept = snapshot.kept<TextReferenceSources>();
+  auto now = kept == nullptr ? std::make_shared<TextReferenceSources>()
+                             : std::make_shared<TextReferenceSources>(*kept);
+  std::erase_if(now->sources, [&](const auto& one) { return one == before || one == source; });
+  if (source) now->sources.push_back(source);
+  snapshot.keep(std::move(now));
 }
 
-TextReferences::TextReferences(Kernel& kernel) {
-  if (const auto* kept = kernel.snapshot().kept<TextReferenceSources>()) {
-    for (const auto& source : kept->sources) {
-      auto found = source->reference(kernel);
-      if (!found) {
-        reasons_.push_back(found.error().message);
-        continue;
-      }
-      ranges_.push_back((*found)->ranges());
-      references_.push_back(std::move(*found));
+TextReferences TextReferences::of(Kernel& kernel) {
+  const auto* kept = kernel.snapshot().kept<TextReferenceSources>();
+  return kept == nullptr ? TextReferences(kernel, {}) : TextReferences(kernel, kept->sources);
+}
+
+TextReferences::TextReferences(Kernel& kernel,
+                               const std::vector<std::shared_ptr<const TextReferenceSource>>& sources) {
+  for (const auto& source : sources) {
+    auto found = source->reference(kernel);
+    if (!found) {
+      reasons_.push_back(found.error().message);
+      continue;
     }
+    ranges_.push_back((*found)->ranges());
+    references_.push_back(std::move(*found));
   }
   const auto& regions = KernelText::of(kernel).regions();
   for (std::uint32_t i = 0; i < regions.size(); ++i) cover(i, regions[i].range, 0);

@@ -23,6 +23,10 @@ class TextReferenceSource {
 /// The sources that serve a snapshot, best first; kept with it (Snapshot::keep). None: none is known.
 struct TextReferenceSources {
   std::vector<std::shared_ptr<const TextReferenceSource>> sources;
+
+  /// Puts `source` behind those that `snapshot` has, in place of `before`; either may be nullptr.
+  static void replace(Snapshot& snapshot, const std::shared_ptr<const TextReferenceSource>& before,
+                      const std::shared_ptr<const TextReferenceSource>& source);
 };
 
 /// What code is compared with what: a piece of a region, and the best reference that speaks of it.
@@ -35,9 +39,10 @@ struct TextCoverage {
 /// All code of a kernel and its modules, in order of region and address, divided by reference.
 class TextReferences {
  public:
-  /// Those of `kernel`, made at the first call; see Kernel::memo().
-  static TextReferences& of(Kernel& kernel);
-  explicit TextReferences(Kernel& kernel);
+  /// Those of the sources that are kept with the snapshot of `kernel`.
+  static TextReferences of(Kernel& kernel);
+  /// What `sources` have for `kernel`, best first.
+  TextReferences(Kernel& kernel, const std::vector<std::shared_ptr<const TextReferenceSource>>& sources);
 
   const std::vector<TextCoverage>& coverage() const { return coverage_; }
   /// Why sources that there are do not serve.

@@ -20,7 +20,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
   CodeListing listing(*kernel);
   const bool code = request.uses(kExpectedCode) || request.uses(kActualCode);
   const linux::TextChangeRequest wanted{of_modules, request.wants("explained", std::int64_t{1})};
-  const auto problems = linux::text_changes(*kernel, wanted, [&](const linux::TextChange& change) {
+  const auto problems = linux::text_changes(*kernel, linux::TextReferences::of(*kernel), wanted, [&](const linux::TextChange& change) {
     const bool explained = change.explained_by.has_value();
     if (!request.wants("explained", std::int64_t{explained ? 1 : 0}) ||
         !request.wants("source", change.source))

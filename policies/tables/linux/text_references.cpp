@@ -13,7 +13,7 @@ namespace linux = guest::linux;
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest&, RowSink& sink) {
   RINGSIDE_TRY(auto* kernel, linux::Kernel::of(snapshot));
   const auto& text = linux::KernelText::of(*kernel);
-  const auto& references = linux::TextReferences::of(*kernel);
+  const auto references = linux::TextReferences::of(*kernel);
   for (const auto& one : references.coverage()) {
     const auto& region = text.regions()[one.region];
     if (!sink.row({cell(one.range.first.value), cell(one.range.size()), cell(region.module),

@@ -124,8 +124,11 @@ Result<KeptText> keep_text(Kernel& kernel) {
   const auto incomplete = [&](Error error) {
     if (kept.incomplete.size() < Listing<int>::kMaxProblems) kept.incomplete.push_back(std::move(error));
   };
+  const auto node = kernel.field("kernfs_node", "id");
+  if (!node) incomplete(node.error().within("code of modules"));
   for (std::uint32_t i = 0; i < text.regions().size(); ++i) {
     const TextRegion& region = text.regions()[i];
+    if (i != KernelText::kImage && !node) break;
     KeptRegion one{region.module, kernel.identity().build_id, region.range.first, region.bytes};
     if (i == KernelText::kImage) {
       if (one.bytes.empty() || !region.holes.empty())

@@ -4,6 +4,8 @@
 #include "guest/linux/symboliser.h"
 #include "guest/linux/text/module_tables.h"
 
+#include <fmt/format.h>
+
 namespace ringside::guest::linux {
 
 namespace {
@@ -63,6 +65,25 @@ class StaticCalls {
       bytes.append(CodeBytes{0x0f, 0xb9, 0xcc}.view());
     }
     sites_.add(site);
+  }
+
+  /// A trampoline whose key has no symbol, as in kernels of 32 bits: what stands there is right if it returns, or
+  /// goes to the start of a function of the image. False if it is none of these.
+  bool add_unkeyed(Gva trampoline) {
+    const ByteView actual = sites_.text().bytes(trampoline, kSignatureAt);
+    if (actual.size() < kSignatureAt) return false;
+    PatchSite site;
+    site.kind = SiteKind::static_call_trampoline;
+    site.first = trampoline;
+    const Gva target{(trampoline.value + kSignatureAt + *load_le<std::uint32_t>(actual, 1)) & 0xffffffff};
+    const auto symbol = kernel_.symbols().at_or_before(target.value, kernel_.slide());
+    if (actual[0] == std::byte{0xe9} && symbol && kernel_.identity().text.contains(target) &&
+        kernel_.symbols().address(*symbol, kernel_.slide()) == target.value)
+      site.expect(sites_.jump(trampoline, target));
+    else
+      expect_tail(site, Gva{0});
+    sites_.add(site);
+    return true;
   }
 
  private:
@@ -157,14 +178,23 @@ void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
   auto index = symbols.at_or_before(first->value, kernel.slide());
   if (!index) return;
   std::string name;
+  unsigned unkeyed = 0;
   for (std::size_t i = *index; i < symbols.size() && !sites.full(); ++i) {
     const Gva at{symbols.address(i, kernel.slide())};
     if (at >= *end) break;
     symbols.name(i, name);
     if (!name.starts_with(kTrampoline)) continue;
     const auto key = kernel.find_symbol(std::string(kKey) + name.substr(kTrampoline.size()));
-    if (key) calls.add_trampoline(at, *key);
+    if (key)
+      calls.add_trampoline(at, *key);
+    else if (sites.bits() == 32 && calls.add_unkeyed(at))
+      ++unkeyed;
   }
+  if (unkeyed != 0)
+    sites.problem({Errc::unavailable,
+                   fmt::format("this kernel does not tell where {} static calls must go: of their trampolines it is "
+                               "only known that they go to a function",
+                               unkeyed)});
 }
 
 void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {

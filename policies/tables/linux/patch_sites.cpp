@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/text/patch_sites.h"
 
+#include "guest/x86/instruction.h"
 #include "policies/tables/linux/address_names.h"
-#include "policies/tables/linux/code_listing.h"
 #include "policies/tables/linux/support.h"
 #include "policies/tables/linux/text_tables.h"
 
@@ -24,7 +24,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
   RINGSIDE_TRY(auto* kernel, linux::Kernel::of(snapshot));
   auto& sites = linux::PatchSites::of(*kernel);
   AddressNames names(snapshot, request, kNames, sink);
-  CodeListing listing(*kernel);
+  auto disassembler = guest::x86::Disassembler::create(kernel->identity().bits == 64);
   for (const linux::PatchSite& site : sites.all()) {
     const auto look = sites.look(site);
     if (look.known && !request.wants("ok", std::int64_t{look.ok ? 1 : 0})) continue;
@@ -37,8 +37,8 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
                            cell(expected_bytes(site)),
                            look.known ? cell(to_hex(actual)) : null_cell(),
                            look.known ? cell(unsigned{look.ok}) : null_cell(),
-                           request.uses(kActualCode)
-                               ? cell(listing.write(site.first, actual, actual).actual)
+                           request.uses(kActualCode) && disassembler
+                               ? cell(disassembler->text(actual, site.first))
                                : null_cell()};
     names.add(row, site.first.value);
     if (!sink.row(std::move(row))) break;

@@ -3,7 +3,9 @@
 
 #include "agent/context.h"
 #include "agent/outcome.h"
+#include "guest/snapshot.h"
 #include "policies/engine/baseline.h"
+#include "policies/engine/database.h"
 #include "policies/engine/policy.h"
 
 #include <optional>
@@ -23,6 +25,10 @@ void print_diagnostics(const std::vector<policies::Diagnostic>& diagnostics, Con
 
 /// The stored baseline of a guest, if there is one. State that cannot be read is an internal error.
 Attempt<std::optional<policies::Baseline>> load_baseline(const std::string& guest);
+/// Binds the stored baseline of the guest of `snapshot`, if there is one, to `database` if a statement reads it
+/// or compares code with it.
+Attempt<void> bind_needed_baseline(policies::Database& database, const policies::StatementInfo& info,
+                                   const guest::Snapshot& snapshot);
 /// The store in the state directory.
 Attempt<std::unique_ptr<policies::BaselineStore>> open_baselines();
 

@@ -11,6 +11,8 @@ namespace {
 using x86::CpuState;
 
 constexpr std::size_t kSettleAt = 64u << 10;  // noted bytes below which merging early is not worth it
+/// What is read again in one call: megabytes are compared while they are still in the CPU's cache.
+constexpr std::size_t kBatch = 256u << 10;
 
 bool general_equal(const CpuState& a, const CpuState& b) {
   return a.gpr == b.gpr && a.rip == b.rip && a.rflags == b.rflags && a.cpl == b.cpl && a.halted == b.halted &&
@@ -134,45 +136,63 @@ void ReadSet::settle() {
 /// readable too.
 void ReadSet::stretch() {
   stretches_.clear();
-  std::size_t total = 0;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const Piece& piece = pieces_[i];
     if (!stretches_.empty()) {
       Stretch& last = stretches_.back();
       if (page_of(piece.gpa) == page_of(last.gpa + (last.size - 1))) {
         const std::uint64_t size = piece.gpa + piece.size - last.gpa;
-        total += size - last.size;
         last.size = size;
         ++last.count;
         continue;
       }
     }
     stretches_.push_back({piece.gpa, piece.size, i, 1});
-    total += piece.size;
   }
-  buffer_.resize(total);
-  requests_.resize(stretches_.size());
 }
 
 bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
   settle();
   if (unreadable_) return false;
-  std::size_t used = 0;
-  for (std::size_t i = 0; i < stretches_.size(); ++i) {
-    // Spans are set each time: a copied read set must not read into the original's buffer.
-    requests_[i].gpa = stretches_[i].gpa;
-    requests_[i].into = std::span(buffer_).subspan(used, stretches_[i].size);
-    used += stretches_[i].size;
-  }
-  memory.read(requests_);
-  for (std::size_t i = 0; i < stretches_.size(); ++i) {
-    if (requests_[i].error) return false;
-    for (std::size_t k = 0; k < stretches_[i].count; ++k) {
-      const Piece& piece = pieces_[stretches_[i].first + k];
-      if (std::memcmp(requests_[i].into.data() + (piece.gpa - stretches_[i].gpa),
-                      bytes_.data() + piece.offset, piece.size) != 0)
-        return false;
+  // Megabytes are compared piecemeal, while they are still in the CPU's cache; a guest that is stopped for each
+  // read is stopped once.
+  const std::size_t batch = memory.stops_guest() ? ~std::size_t{0} : kBatch;
+  const auto equal = [&](std::size_t piece, std::size_t offset, const std::byte* now, std::size_t size) {
+    return std::memcmp(now, bytes_.data() + pieces_[piece].offset + offset, size) == 0;
+  };
+  for (std::size_t first = 0; first < stretches_.size();) {
+    const Stretch& large = stretches_[first];
+    if (large.size > batch && large.count == 1) {
+      for (std::size_t done = 0; done < large.size; done += batch) {
+        const std::size_t size = std::min(batch, large.size - done);
+        buffer_.resize(std::max(buffer_.size(), size));
+        if (!memory.read(large.gpa + done, std::span(buffer_).first(size)) ||
+            !equal(large.first, done, buffer_.data(), size))
+          return false;
+      }
+      ++first;
+      continue;
     }
+    std::size_t end = first, size = 0;
+    do {
+      size += stretches_[end++].size;
+    } while (end < stretches_.size() && stretches_[end].size <= batch && size <= batch);
+    buffer_.resize(std::max(buffer_.size(), size));
+    // Spans are set each time: a copied read set must not read into the original's buffer.
+    requests_.clear();
+    std::size_t used = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      requests_.push_back({stretches_[i].gpa, std::span(buffer_).subspan(used, stretches_[i].size)});
+      used += stretches_[i].size;
+    }
+    memory.read(requests_);
+    for (std::size_t i = first; i < end; ++i) {
+      const memory::ReadRequest& request = requests_[i - first];
+      if (request.error) return false;
+      for (std::size_t k = stretches_[i].first; k < stretches_[i].first + stretches_[i].count; ++k)
+        if (!equal(k, 0, request.into.data() + (pieces_[k].gpa - stretches_[i].gpa), pieces_[k].size)) return false;
+    }
+    first = end;
   }
   return true;
 }

@@ -3,6 +3,7 @@
 
 #include "agent/cli.h"
 #include "agent/output/format.h"
+#include "agent/policies.h"
 #include "agent/shell/commands.h"
 #include "agent/signals.h"
 #include "agent/statement_needs.h"
@@ -113,6 +114,7 @@ Outcome Shell::execute(const std::string& sql) {
   const auto start = std::chrono::steady_clock::now();
   RINGSIDE_TRY(guest::Snapshot * snapshot, snapshot_for(*info));
   const auto taken = since(start);
+  RINGSIDE_CHECK(bind_needed_baseline(database_, *info, *snapshot));
   database_.bind(snapshot);
   policies::QueryLimits limits;
   limits.time = settings.time;

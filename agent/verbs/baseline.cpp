@@ -98,6 +98,7 @@ Outcome save(Context& context) {
   std::vector<std::string> incomplete;
   for (const auto& [name, stored] : baseline.tables)
     incomplete.insert(incomplete.end(), stored.incomplete.begin(), stored.incomplete.end());
+  incomplete.insert(incomplete.end(), baseline.text_incomplete.begin(), baseline.text_incomplete.end());
   if (context.options.json) {
     Json rows = Json::object();
     for (const auto& [name, stored] : baseline.tables) rows[name] = stored.rows.size();

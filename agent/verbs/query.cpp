@@ -3,6 +3,7 @@
 #include "agent/output/answer.h"
 #include "agent/output/cells.h"
 #include "agent/output/format.h"
+#include "agent/policies.h"
 #include "agent/statement_needs.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
@@ -25,6 +26,7 @@ Outcome query(Context& context, const Arguments& arguments) {
   if (!info) return fail(bad_sql(arguments.sql, info.error()));
   RINGSIDE_TRY(auto session, Session::open(context.options));
   RINGSIDE_TRY(guest::Snapshot * snapshot, session->snapshot(needed_msrs(*info, context.options.msrs)));
+  RINGSIDE_CHECK(bind_needed_baseline(*database, *info, *snapshot));
   database->bind(snapshot);
   policies::QueryLimits limits;
   limits.time = arguments.time;

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <ostream>
@@ -23,15 +24,18 @@ namespace {
 struct Arguments {
   std::string file;
   bool full = false, paused = false, small = false;
+  std::vector<std::string> tables;
 };
 
-/// Reads every table to its last row, so that the snapshot holds every page they touch.
-Result<std::vector<std::string>> touch_tables(guest::Snapshot& snapshot) {
+/// Reads every table to its last row, so that the snapshot holds every page they touch; of those that read
+/// megabytes only the ones that were asked for.
+Result<std::vector<std::string>> touch_tables(guest::Snapshot& snapshot, const std::vector<std::string>& bulk) {
   RINGSIDE_TRY(auto database, policies::Database::create());
   database->bind(&snapshot);
   if (const auto kernel = guest::linux::Kernel::of(snapshot)) (*kernel)->hold_tables();
   std::vector<std::string> incomplete;
   for (const auto& table : policies::tables()) {
+    if (table.bulk && std::find(bulk.begin(), bulk.end(), table.name) == bulk.end()) continue;
     // A table reads only what a query looks at: this one looks at every column.
     std::string columns;
     for (const auto& column : table.columns) columns += fmt::format(", count(\"{}\")", column.name);
@@ -67,6 +71,11 @@ Result<std::uint64_t> read_everything(guest::Snapshot& snapshot) {
 }
 
 Outcome save(Context& context, const Arguments& arguments) {
+  for (const std::string& name : arguments.tables)
+    if (policies::find_table(name) == nullptr)
+      return fail(Failure({Errc::invalid_argument, "there is no table \"" + name + "\"",
+                           "ringside tables lists them"},
+                          Exit::usage));
   RINGSIDE_TRY(auto session, Session::open(context.options));
   RINGSIDE_TRY(guest::live::LiveGuest * live, session->need_live("snapshot save"));
   std::unique_ptr<guest::live::FreezeWindow> window;
@@ -74,7 +83,7 @@ Outcome save(Context& context, const Arguments& arguments) {
     RINGSIDE_TRY(window, live->freeze());
   }
   RINGSIDE_TRY(guest::Snapshot * snapshot, session->snapshot(context.options.msrs));
-  RINGSIDE_TRY(std::vector<std::string> incomplete, touch_tables(*snapshot));
+  RINGSIDE_TRY(std::vector<std::string> incomplete, touch_tables(*snapshot, arguments.tables));
   if (arguments.full) {
     RINGSIDE_TRY(const std::uint64_t unreadable, read_everything(*snapshot));
     if (unreadable > 0) incomplete.push_back(counted(unreadable, "page") + " of guest memory");
@@ -136,6 +145,11 @@ void add_snapshot(CLI::App& app, Context& context) {
   add_target(*save_verb, context);
   save_verb->add_option("FILE", arguments->file, "File to write")->required()->type_name("");
   save_verb->add_flag("--full", arguments->full, "All RAM and ROM, not only what the tables touch");
+  save_verb
+      ->add_option("--table", arguments->tables,
+                   "Also what this table touches, of those that read megabytes (kernel_text_changes, ...)")
+      ->type_name("NAME")
+      ->take_all();
   save_verb->add_flag("--paused", arguments->paused,
                       "Stop the guest meanwhile, so that all of it is of one moment");
   save_verb->add_flag("--small", arguments->small, "Take longer to make the file a quarter smaller");

@@ -108,6 +108,31 @@ std::optional<Offset> find_exports(Recovery& r, const Modules& all, Offset core,
   });
 }
 
+/// jump_entries, num_jump_entries: struct jump_entry {code, target, key}, each relative to itself; code and
+/// target lie in the module's text, but for those in code that was freed after its init.
+std::optional<Offset> find_jump_labels(Recovery& r, const Modules& all, Offset core, Offset first, Offset end) {
+  constexpr std::uint32_t kMaxLabels = 4096, kLabelSize = 12, kTextSize = 8;
+  std::size_t seen = 0;
+  const auto fits = [&](const SampledTask& module, Offset at) {
+    const std::uint32_t list = module.word(at), count = module.word(at + 4), base = module.word(core);
+    if (count == 0) return list == 0;
+    if (count > kMaxLabels || !KernelPages::is_pointer(list)) return false;
+    const auto in_text = [&](std::uint32_t field) {
+      return field + r.memory.word(field) - base < module.word(core + kTextSize);
+    };
+    std::uint32_t good = 0;
+    for (std::uint32_t i = 0; i < count; ++i)
+      if (in_text(list + i * kLabelSize) && in_text(list + i * kLabelSize + 4)) ++good;
+    seen += good != 0 ? 1 : 0;
+    return good * 2 >= count;
+  };
+  return only_offset(first, end, [&](Offset at) {
+    seen = 0;
+    return std::all_of(all.begin(), all.end(), [&](const auto& module) { return fits(module, at); }) &&
+           seen > 0;
+  });
+}
+
 }  // namespace
 
 void recover_module_parts(Recovery& r, const std::vector<SampledTask>& modules) {
@@ -125,6 +150,13 @@ void recover_module_parts(Recovery& r, const std::vector<SampledTask>& modules) 
     r.add_pointer("module", "args", arguments);
   else
     r.types.missing("module.args");
+  constexpr Offset kEnd = 632;  // of what is sampled of a module
+  if (const auto labels = find_jump_labels(r, modules, core->offset, arguments + 4, kEnd)) {
+    r.add_pointer("module", "jump_entries", *labels);
+    r.add_number("module", "num_jump_entries", *labels + 4);
+  } else {
+    r.types.missing("module.jump_entries");
+  }
   const auto parameters = find_parameters(r, modules, core->offset);
   if (!parameters) return r.types.missing("module.kp, syms");
   add_parameters(r, *parameters);

@@ -80,6 +80,20 @@ void add_lasting_layouts(Recovery& r) {
   r.types.add_size("long", 4);
   r.types.add_size("long unsigned int", 4);
 
+  r.add_number("static_key", "enabled", 0);
+  // include/linux/kprobes.h from 5.14 on, arch/x86/include/asm/kprobes.h.
+  if (r.release_is_at_least(5, 14)) {
+    r.add_struct("kprobe", "hlist", 0, 8, "hlist_node");
+    r.add_pointer("kprobe", "addr", 20);
+    r.add_number("kprobe", "opcode", 40, 1);
+    r.add_number("kprobe", "flags", 64);
+    r.add_struct("optimized_kprobe", "kp", 0, 68, "kprobe");
+    r.add_list("optimized_kprobe", "list", 68);
+    r.add_struct("optimized_kprobe", "optinsn", 76, 12, "arch_optimized_insn");
+    r.add_array("arch_optimized_insn", "copied_insn", 0, 4, 1);
+    r.add_pointer("arch_optimized_insn", "insn", 4);
+  }
+
   r.types.add_enumerator("module_state", "MODULE_STATE_LIVE", 0);
   r.types.add_enumerator("module_state", "MODULE_STATE_COMING", 1);
   r.types.add_enumerator("module_state", "MODULE_STATE_GOING", 2);

@@ -67,6 +67,28 @@ bool is_taint(KernelPages& memory, std::uint32_t variable) {
   return value && *value < 1u << 20;
 }
 
+/// struct ftrace_page {next, records, index}; a record begins with the address of code.
+bool is_ftrace_pages(KernelPages& memory, std::uint32_t variable) {
+  const std::uint32_t page = memory.word(variable), count = memory.word(page + 8);
+  const Gva code{memory.word(memory.word(page + 4))};
+  const KernelIdentity& identity = memory.kernel().identity();
+  return KernelPages::is_pointer(page) && count > 0 && count < 1u << 20 && identity.text.contains(code);
+}
+
+/// 64 heads of chains, and each that is not empty is pointed back to.
+bool is_probe_table(KernelPages& memory, std::uint32_t table) {
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    const auto head = memory.get<std::uint32_t>(table + 4 * i);
+    if (!head || (*head != 0 && memory.word(*head + 4) != table + 4 * i)) return false;
+  }
+  return true;
+}
+
+/// A function that is called for each traced one, in the image as long as no module traces.
+bool is_function_pointer(KernelPages& memory, std::uint32_t variable) {
+  return memory.kernel().identity().text.contains(Gva{memory.word(variable)});
+}
+
 struct Rule {
   std::string_view variable;
   std::initializer_list<std::string_view> functions;
@@ -85,6 +107,11 @@ const Rule kRules[] = {
     {"ia32_sys_call_table",
      {"do_int80_syscall_32", "__do_fast_syscall_32", "do_syscall_32_irqs_on", "do_fast_syscall_32"},
      is_system_call_table},
+    {"ftrace_pages_start", {"ftrace_rec_iter_start", "lookup_rec", "ftrace_location_range"}, is_ftrace_pages},
+    {"ftrace_trace_function",
+     {"ftrace_startup", "ftrace_shutdown", "ftrace_modify_all_code", "update_ftrace_function"},
+     is_function_pointer},
+    {"kprobe_table", {"get_kprobe", "register_kprobe"}, is_probe_table},
     {"tainted_mask", {"add_taint", "test_taint", "get_taint", "print_tainted"}, is_taint},
 };
 

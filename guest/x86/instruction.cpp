@@ -236,4 +236,24 @@ std::optional<Instruction> Disassembler::decode(ByteView code, Gva at) {
   return out;
 }
 
+std::string Disassembler::text(ByteView code, Gva at) {
+  std::string out;
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(code.data());
+  std::size_t left = code.size();
+  std::uint64_t address = at.value;
+  while (left > 0) {
+    if (!out.empty()) out += "; ";
+    if (cs_disasm_iter(handle_->library, &bytes, &left, &address, handle_->scratch)) {
+      out += handle_->scratch->mnemonic;
+      if (handle_->scratch->op_str[0] != '\0') out += std::string(" ") + handle_->scratch->op_str;
+      continue;
+    }
+    out += ".byte 0x" + to_hex(ByteView(reinterpret_cast<const std::byte*>(bytes), 1));
+    ++bytes;
+    --left;
+    ++address;
+  }
+  return out;
+}
+
 }  // namespace ringside::guest::x86

@@ -98,6 +98,10 @@ class Disassembler {
   /// The instruction at the start of `code`, which stands at `at`; nullopt if there is no whole valid one.
   std::optional<Instruction> decode(ByteView code, Gva at);
 
+  /// All of `code`, which stands at `at`, for people: "call 0xffffffff81000000; nop". A byte that begins no
+  /// whole instruction is written ".byte 0x0f". Bounded by the size of the code.
+  std::string text(ByteView code, Gva at);
+
  private:
   struct Handle;
   explicit Disassembler(std::unique_ptr<Handle> handle);

@@ -4,6 +4,8 @@
 // Before any system header can: see there.
 #include "guest/linux/kernel.h"
 #include "guest/linux/linux_macro.h"
+#include "guest/linux/text/kept_text.h"
+#include "guest/linux/text/text_changes.h"
 #include "policies/engine/database.h"
 #include "policies/engine/message.h"
 
@@ -95,6 +97,40 @@ void diff_table(const Table& table, const StoredTable& then, const StoredTable& 
     if (!now.contains(key)) all.push_back({name, key, "", "there", "gone"});
 }
 
+/// A guest that runs no Linux, or is still booting one, has no code to keep, which is no fault of the
+/// baseline.
+void take_text(guest::Snapshot& snapshot, Baseline& baseline) {
+  const auto kernel = guest::linux::Kernel::of(snapshot);
+  if (!kernel) return;
+  auto kept = guest::linux::keep_text(**kernel);
+  if (!kept) {
+    baseline.text_incomplete.push_back("code of the kernel: " + kept.error().message);
+    return;
+  }
+  for (const Error& error : kept->incomplete) baseline.text_incomplete.push_back(error.message);
+  baseline.text = std::make_shared<const guest::linux::KeptText>(std::move(*kept));
+}
+
+/// Code that differs from what the baseline holds, and that no patch site explains.
+void diff_text(const Baseline& baseline, guest::Snapshot& snapshot, std::vector<BaselineDifference>& all) {
+  namespace linux = guest::linux;
+  if (!baseline.text) return;
+  const auto kernel = linux::Kernel::of(snapshot);
+  if (!kernel)
+    return all.push_back({"kernel_text_changes", "", "", "", "not read: " + kernel.error().message});
+  linux::TextReferences references(**kernel, {linux::first_seen(baseline.text)});
+  for (const bool of_modules : {false, true}) {
+    const std::string table = of_modules ? "module_text_changes" : "kernel_text_changes";
+    const auto problems =
+        linux::text_changes(**kernel, references, {of_modules, false}, [&](const linux::TextChange& change) {
+          all.push_back({table, "gva=" + hex_address(change.first.value), "actual", to_hex(change.expected),
+                         to_hex(change.actual)});
+          return true;
+        });
+    for (const Error& error : problems) all.push_back({table, "", "", "", "not read: " + error.message});
+  }
+}
+
 }  // namespace
 
 Result<Baseline> take_baseline(guest::Snapshot& snapshot) {
@@ -121,6 +157,7 @@ Result<Baseline> take_baseline(guest::Snapshot& snapshot) {
     if (stored.rows.empty() && !stored.incomplete.empty() && !guest::linux::Kernel::of(snapshot)) continue;
     baseline.tables.emplace(table.name, std::move(stored));
   }
+  take_text(snapshot, baseline);
   return baseline;
 }
 
@@ -132,6 +169,7 @@ Result<std::vector<BaselineDifference>> diff_baseline(const Baseline& baseline, 
     const Table* table = find_table(name);
     if (table != nullptr) diff_table(*table, stored, read_table(*table, *database), all);
   }
+  diff_text(baseline, snapshot, all);
   return all;
 }
 

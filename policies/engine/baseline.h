@@ -12,6 +12,10 @@
 #include <string>
 #include <vector>
 
+namespace ringside::guest::linux {
+struct KeptText;
+}
+
 namespace ringside::policies {
 
 class Database;
@@ -29,6 +33,10 @@ struct Baseline {
   std::chrono::sys_time<std::chrono::seconds> taken{};
   std::string description;  ///< QEMU version, paging mode, vCPUs: for `baseline show`
   std::map<std::string, StoredTable> tables;
+  /// Code of the Linux kernel and its modules, for the tables that compare it; nullptr: there was none, or it
+  /// could not be read.
+  std::shared_ptr<const guest::linux::KeptText> text;
+  std::vector<std::string> text_incomplete;  ///< what of it could not be read
 };
 
 /// Reads the tables that a baseline keeps (`idt`, `gdt`, `tss`, `msrs`, `registers` without general ones,

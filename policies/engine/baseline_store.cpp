@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/baseline.h"
 
+#include "guest/linux/text/kept_text.h"
+#include "guest/snapshot_stream.h"
+
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -12,7 +16,7 @@ namespace ringside::policies {
 
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kApplicationId = 0x52534442;  // "RSDB" (sqlite.org/fileformat.html, section 1.3.10)
 constexpr int kBusyMilliseconds = 5000;
 // Cells are SQLite values as they are: NULL, INTEGER or TEXT.
@@ -32,6 +36,16 @@ CREATE TABLE cell(
   stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
   row INTEGER NOT NULL, position INTEGER NOT NULL, value,
   PRIMARY KEY(stored_table, row, position)) WITHOUT ROWID;
+)";
+// From version 2 on. `code` is one zstd frame of `size` bytes; `digest` is the SHA-256 of what it holds.
+constexpr const char* kTextSchema = R"(
+CREATE TABLE text_region(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+  module TEXT NOT NULL, identity TEXT NOT NULL, first INTEGER NOT NULL, size INTEGER NOT NULL,
+  digest BLOB NOT NULL, code BLOB NOT NULL, PRIMARY KEY(baseline, position));
+CREATE TABLE text_incomplete(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
 )";
 
 struct CloseDatabase {
@@ -71,6 +85,10 @@ class Statement {
                ? ""
                : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
   }
+  ByteView blob(int column) {
+    const auto* bytes = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
+    return {bytes, bytes == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
   Value value(int column) {
     switch (sqlite3_column_type(statement_, column)) {
       case SQLITE_INTEGER:
@@ -86,6 +104,9 @@ class Statement {
   void bind_one(int place, std::int64_t number) { sqlite3_bind_int64(statement_, place, number); }
   void bind_one(int place, const std::string& text) {
     sqlite3_bind_text64(statement_, place, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+  void bind_one(int place, ByteView bytes) {
+    sqlite3_bind_blob64(statement_, place, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
   }
   void bind_one(int place, std::monostate) { sqlite3_bind_null(statement_, place); }
   void bind_one(int place, const Value& value) {
@@ -110,7 +131,9 @@ class Store final : public BaselineStore {
   Result<void> prepare_schema(const std::string& path);
   Result<void> insert(const Baseline& baseline);
   Result<void> insert_table(std::int64_t baseline, const std::string& name, const StoredTable& table);
+  Result<void> insert_text(std::int64_t baseline, const Baseline& from);
   Result<std::optional<Baseline>> load_rows(const std::string& guest);
+  Result<void> load_text(std::int64_t id, Baseline& into);
   Result<StoredTable> load_table(std::int64_t id, std::int64_t rows);
   /// `work` inside one transaction; undone if it fails.
   template <class Work>
@@ -159,11 +182,16 @@ Result<void> Store::prepare_schema(const std::string& path) {
     RINGSIDE_CHECK(version.step());
     const auto found = version.integer(0), objects = version.integer(1), application = version.integer(2);
     if (found == kSchemaVersion && application == kApplicationId) return {};
+    if (found == 1 && application == kApplicationId) {
+      RINGSIDE_CHECK(run(kTextSchema));
+      return run(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+    }
     if (found > kSchemaVersion && application == kApplicationId)
       return fail(Errc::unsupported, path + " was written by a newer ringside",
                   "use that version, or another file");
     if (objects != 0) return fail(Errc::malformed, path + " is not a baseline store");
     RINGSIDE_CHECK(run(kSchema));
+    RINGSIDE_CHECK(run(kTextSchema));
     const std::string mark = "PRAGMA user_version = " + std::to_string(kSchemaVersion) +
                              "; PRAGMA application_id = " + std::to_string(kApplicationId);
     return run(mark.c_str());
@@ -198,6 +226,33 @@ Result<void> Store::insert(const Baseline& baseline) {
   RINGSIDE_CHECK(head.bind(baseline.guest, taken, baseline.description).step());
   const std::int64_t id = sqlite3_last_insert_rowid(db_.get());
   for (const auto& [name, table] : baseline.tables) RINGSIDE_CHECK(insert_table(id, name, table));
+  return insert_text(id, baseline);
+}
+
+Result<void> Store::insert_text(std::int64_t baseline, const Baseline& from) {
+  Statement reason(db_.get(), "INSERT INTO text_incomplete VALUES(?, ?, ?)");
+  for (std::size_t i = 0; i < from.text_incomplete.size(); ++i)
+    RINGSIDE_CHECK(reason.bind(baseline, static_cast<std::int64_t>(i), from.text_incomplete[i]).step());
+  if (!from.text) return {};
+  Statement region(db_.get(), "INSERT INTO text_region VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+  std::int64_t position = 0;
+  for (const auto& one : from.text->regions) {
+    Bytes code;
+    guest::Compressor compressor([&](ByteView piece) -> Result<void> {
+      code.insert(code.end(), piece.begin(), piece.end());
+      return {};
+    });
+    RINGSIDE_CHECK(compressor.add(one.bytes));
+    RINGSIDE_CHECK(compressor.finish());
+    guest::Sha256 hash;
+    hash.add(one.bytes);
+    const guest::Sha256Digest digest = hash.finish();
+    RINGSIDE_CHECK(region
+                       .bind(baseline, position++, one.module, one.identity,
+                             static_cast<std::int64_t>(one.first.value),
+                             static_cast<std::int64_t>(one.bytes.size()), ByteView(digest), ByteView(code))
+                       .step());
+  }
   return {};
 }
 
@@ -266,7 +321,47 @@ Result<std::optional<Baseline>> Store::load_rows(const std::string& guest) {
     RINGSIDE_TRY(auto table, load_table(stored.integer(0), stored.integer(2)));
     baseline.tables.emplace(stored.text(1), std::move(table));
   }
+  RINGSIDE_CHECK(load_text(head.integer(0), baseline));
   return baseline;
+}
+
+Result<void> Store::load_text(std::int64_t id, Baseline& into) {
+  namespace linux = guest::linux;
+  Statement reasons(db_.get(), "SELECT reason FROM text_incomplete WHERE baseline = ? ORDER BY position");
+  reasons.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, reasons.step());
+    if (!more) break;
+    into.text_incomplete.push_back(reasons.text(0));
+  }
+  linux::KeptText text;
+  std::uint64_t total = 0;
+  Statement regions(db_.get(),
+                    "SELECT module, identity, first, size, digest, code FROM text_region WHERE baseline = ? "
+                    "ORDER BY position");
+  regions.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, regions.step());
+    if (!more) break;
+    // The size is a number in a file: it is bounded before memory is taken for it.
+    const auto size = static_cast<std::uint64_t>(regions.integer(3));
+    if (size > linux::KernelText::kMaxAll - total)
+      return fail(Errc::malformed, "baseline store: code of a kernel would be too large");
+    total += size;
+    linux::KeptRegion one{regions.text(0), regions.text(1),
+                          guest::Gva{static_cast<std::uint64_t>(regions.integer(2))}, Bytes(size)};
+    guest::Decompressor frame(regions.blob(5));
+    RINGSIDE_CHECK(frame.read(one.bytes));
+    guest::Sha256 hash;
+    hash.add(one.bytes);
+    const guest::Sha256Digest digest = hash.finish();
+    const ByteView stored = regions.blob(4);
+    if (!std::equal(stored.begin(), stored.end(), digest.begin(), digest.end()))
+      return fail(Errc::malformed, "baseline store: kept code is damaged");
+    text.regions.push_back(std::move(one));
+  }
+  if (!text.regions.empty()) into.text = std::make_shared<const linux::KeptText>(std::move(text));
+  return {};
 }
 
 Result<std::vector<BaselineStore::Summary>> Store::list() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/database.h"
 
+#include "guest/linux/text/kept_text.h"
 #include "policies/engine/kernel_functions.h"
 #include "policies/engine/sql_functions.h"
 #include "policies/engine/virtual_table.h"
@@ -40,7 +41,7 @@ struct Statement {
 class DatabaseImpl final : public Database {
  public:
   Result<void> open();
-  void bind(guest::Snapshot* snapshot) override { context_.snapshot = snapshot; }
+  void bind(guest::Snapshot* snapshot) override;
   Result<void> bind_baseline(const Baseline* baseline) override;
   Result<QueryResult> query(std::string_view sql, const QueryLimits& limits) override;
   tl::expected<StatementInfo, SqlError> describe(std::string_view sql) override;
@@ -59,6 +60,8 @@ class DatabaseImpl final : public Database {
 
   TableContext context_;  // outlives db_
   DatabaseHandle db_;
+  /// Code of the baseline that is bound, and of the one before.
+  std::shared_ptr<const guest::linux::TextReferenceSource> text_, former_text_;
   bool armed_ = false;                         // false: our own statements, which may do everything
   std::map<int, std::string> baseline_roots_;  // root page of each table of schema `baseline`
   std::unordered_map<std::string, Statement> statements_;
@@ -192,7 +195,15 @@ Result<void> DatabaseImpl::insert(const Table& table, const StoredTable& stored)
   return {};
 }
 
+void DatabaseImpl::bind(guest::Snapshot* snapshot) {
+  context_.snapshot = snapshot;
+  if (snapshot != nullptr && (text_ || former_text_))
+    guest::linux::TextReferenceSources::replace(*snapshot, former_text_, text_);
+}
+
 Result<void> DatabaseImpl::bind_baseline(const Baseline* baseline) {
+  if (text_) former_text_ = text_;
+  text_ = baseline != nullptr && baseline->text ? guest::linux::first_seen(baseline->text) : nullptr;
   const Disarmed disarmed(armed_, context_);
   RINGSIDE_CHECK(run("BEGIN"));
   const auto fill = [&]() -> Result<void> {

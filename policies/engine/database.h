@@ -55,7 +55,8 @@ class Database {
   virtual ~Database() = default;
 
   virtual void bind(guest::Snapshot* snapshot) = 0;
-  /// Makes the rows of `baseline` visible in schema `baseline` (nullptr: empty tables).
+  /// Makes the rows of `baseline` visible in schema `baseline` (nullptr: empty tables), and its code what the
+  /// tables of snapshots that are bound from now on compare code with.
   virtual Result<void> bind_baseline(const Baseline* baseline) = 0;
 
   /// Errors: `invalid_argument` for bad SQL (message from SQLite), `deadline`, `cancelled`, `out_of_bounds`,

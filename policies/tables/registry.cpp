@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/tables/linux/view_tables.h"
 #include "policies/tables/linux/golden_tables.h"
+#include "policies/tables/linux/text_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -36,16 +37,19 @@ const std::vector<Table>& tables() {
       interrupt_stacks_table(),
       kernel_rodata_changes_table(),
       kernel_table(),
+      kernel_text_changes_table(),
       memory_ranges_table(),
       module_parameters_table(),
       module_regions_table(),
       module_sections_table(),
       module_views_table(),
+      module_text_changes_table(),
       modules_table(),
       mounts_table(),
       msrs_table(),
       page_mappings_table(),
       process_credentials_table(),
+      patch_sites_table(),
       process_files_table(),
       process_maps_table(),
       process_views_table(),
@@ -57,6 +61,7 @@ const std::vector<Table>& tables() {
       symbols_table(),
       syscalls_table(),
       sysctl_table(),
+      text_references_table(),
       threads_table(),
       tss_table(),
       type_members_table(),

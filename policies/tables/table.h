@@ -72,6 +72,8 @@ struct Table {
   std::string_view example;                ///< one SQL query
   bool in_baseline = false;                ///< a baseline keeps it
   std::string_view baseline_where;         ///< SQL: which rows a baseline keeps; empty: all
+  /// It reads megabytes: a saved snapshot holds them only when asked to.
+  bool bulk = false;
   /// Emits the rows. An error means that nothing could be said at all.
   Result<void> (*fill)(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) = nullptr;
 

@@ -35,5 +35,6 @@ std::vector<Attack> all_attacks();
 
 // One function a subject, in tests/e2e/attacks.
 std::vector<Attack> view_attacks();
+std::vector<Attack> text_attacks();
 
 }  // namespace ringside::lab

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/text/text_changes.h"
+
+#include "guest/linux/text/kept_text.h"
+#include "tests/unit/support/text_world.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ringside::guest::linux {
+namespace {
+
+using testing::TextWorld;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr Gva at(std::uint64_t offset) {
+  return Gva{TextWorld::kText + offset};
+}
+const Gva kModule{TextWorld::kModule};
+
+/// A healthy kernel with one jump label and one module, and whatever `harm` does to it.
+struct Seen {
+  TextWorld world;
+  explicit Seen(const std::function<void(TextWorld&)>& harm = {}, std::uint64_t instance = 7) {
+    world.jumps = {{at(0x10), at(0x1000), world.number(0)}};
+    world.code(at(0x10), {0x0f, 0x1f, 0x44, 0, 0});
+    world.add_module("veth", kModule, {}, 0, instance);
+    if (harm) harm(world);
+    world.finish();
+  }
+  std::shared_ptr<const KeptText> keep() { return std::make_shared<KeptText>(keep_text(world.kernel).value()); }
+
+  /// "source offset expected>actual reason" of each change.
+  std::vector<std::string> changes(const std::shared_ptr<const KeptText>& kept, bool of_modules = false,
+                                   bool explained = false) {
+    std::vector<std::shared_ptr<const TextReferenceSource>> sources;
+    if (kept) sources.push_back(first_seen(kept));
+    std::vector<std::string> all;
+    problems = text_changes(world.kernel, TextReferences(world.kernel, sources), {of_modules, explained},
+                            [&](const TextChange& change) {
+                              all.push_back(fmt::format("{} {:x} {}>{} {}", change.source,
+                                                        change.first.value & 0xffff, to_hex(change.expected),
+                                                        to_hex(change.actual), change.explained_by.value_or("-")));
+                              return true;
+                            });
+    return all;
+  }
+  std::vector<Error> problems;
+};
+
+TEST(TextChanges, AreNoneWhereNothingChanged) {
+  const auto kept = Seen().keep();
+  Seen now;
+  EXPECT_THAT(now.changes(kept), IsEmpty());
+  EXPECT_THAT(now.changes(kept, true), IsEmpty());
+  EXPECT_THAT(now.problems, IsEmpty());
+}
+
+TEST(TextChanges, AnOverwrittenFunctionIsOneRowWithBothSides) {
+  const auto kept = Seen().keep();
+  Seen now([](TextWorld& world) { world.branch(at(0x500), 0xe9, at(0x5000)); });
+  EXPECT_THAT(now.changes(kept), ElementsAre("first-seen 500 9090909090>e9fb4a0000 -"));
+}
+
+TEST(TextChanges, ASiteThatChangedWithItsStateIsExplained) {
+  const auto kept = Seen().keep();
+  Seen now([](TextWorld& world) {
+    world.kernel.put(world.jumps[0].key, std::int32_t{1});
+    world.branch(at(0x10), 0xe9, at(0x1000));
+  });
+  EXPECT_THAT(now.changes(kept), IsEmpty());
+  EXPECT_THAT(now.changes(kept, false, true),
+              ElementsAre("first-seen 10 0f1f440000>e9eb0f0000 jump_label"));
+}
+
+TEST(TextChanges, ASiteThatChangedWithoutItsStateIsOneChangeNotTwo) {
+  const auto kept = Seen().keep();
+  const auto flip = [](TextWorld& world) { world.branch(at(0x10), 0xe9, at(0x1000)); };
+  EXPECT_THAT(Seen(flip).changes(kept), ElementsAre("sites 10 0f1f440000>e9eb0f0000 -"));
+  Seen without(flip);
+  EXPECT_THAT(without.changes(nullptr), ElementsAre("sites 10 0f1f440000>e9eb0f0000 -"));
+  EXPECT_THAT(without.problems, ElementsAre(Field(&Error::message, HasSubstr("no baseline"))));
+}
+
+TEST(TextChanges, BytesBehindASiteAreNotItsOwn) {
+  const auto kept = Seen().keep();
+  Seen now([](TextWorld& world) { world.code(at(0x15), {0xcc}); });
+  EXPECT_THAT(now.changes(kept), ElementsAre("first-seen 15 90>cc -"));
+}
+
+TEST(TextChanges, OfAModuleAreTheModules) {
+  const auto kept = Seen().keep();
+  Seen now([](TextWorld& world) { world.code(kModule + 0x20, {0xe9}); });
+  EXPECT_THAT(now.changes(kept), IsEmpty());
+  EXPECT_THAT(now.changes(kept, true), ElementsAre("first-seen 20 00>e9 -"));
+}
+
+TEST(TextChanges, AModuleThatWasLoadedAgainIsNotComparedAndThatIsSaid) {
+  const auto kept = Seen().keep();
+  Seen again([](TextWorld& world) { world.code(kModule + 0x20, {0xe9}); }, 8);
+  EXPECT_THAT(again.changes(kept, true), IsEmpty());
+  EXPECT_THAT(again.problems, ElementsAre(Field(&Error::message, HasSubstr("veth"))));
+}
+
+TEST(TextChanges, AKernelThatStandsElsewhereIsNotCompared) {
+  auto kept = std::make_shared<KeptText>(*Seen().keep());
+  kept->regions[0].first = at(0x200000);
+  Seen now([](TextWorld& world) { world.code(at(0x500), {0xe9}); });
+  EXPECT_THAT(now.changes(kept), IsEmpty());
+  EXPECT_THAT(now.problems, ElementsAre(Field(&Error::message, HasSubstr("has booted since"))));
+}
+
+TEST(TextChanges, AProbeThatWasSetWhenTheTextWasKeptIsNotKept) {
+  Seen then([](TextWorld& world) {
+    world.kernel.define("register_kprobe", at(0x7000), 'T');
+    const Gva table = world.kernel.define_variable("kprobe_table", 64 * 8), probe = world.kernel.allocate(40);
+    world.kernel.put(probe + 16, at(0x300).value);
+    world.kernel.put(probe + 28, std::uint8_t{0x90});
+    world.kernel.put(table, probe.value);
+    world.code(at(0x300), {0xcc});
+  });
+  Seen now;
+  EXPECT_THAT(now.changes(then.keep()), IsEmpty());
+}
+
+}  // namespace
+}  // namespace ringside::guest::linux

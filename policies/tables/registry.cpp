@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/linux/pages_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -26,6 +27,7 @@ const std::vector<Table>& tables() {
   static const std::vector<Table> all = {
       cpus_table(),
       dmesg_table(),
+      executable_pages_table(),
       file_pages_table(),
       gdt_table(),
       guest_table(),
@@ -41,6 +43,7 @@ const std::vector<Table>& tables() {
       mounts_table(),
       msrs_table(),
       page_mappings_table(),
+      page_table_faults_table(),
       process_files_table(),
       process_maps_table(),
       processes_table(),
@@ -54,6 +57,7 @@ const std::vector<Table>& tables() {
       type_members_table(),
       types_table(),
       vcpus_table(),
+      vmalloc_areas_table(),
   };
   // clang-format on
   return all;

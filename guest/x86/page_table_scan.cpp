@@ -206,9 +206,8 @@ class Scan {
   bool stopped_ = false;
 };
 
-Result<PageTables::Summary> scan(Snapshot& snapshot, const PagingRoot& root,
-                                 const PageTables::Bounds& bounds, const Scan::Visitor& visit,
-                                 bool leaf_bits) {
+Result<PageTables::Summary> scan(Snapshot& snapshot, const PagingRoot& root, const PageTables::Bounds& bounds,
+                                 const Scan::Visitor& visit, bool leaf_bits) {
   if (root.mode == PagingMode::none)
     return fail(Errc::unsupported, "page tables: paging is off, so there are none");
   return Scan(snapshot, root, bounds, visit, leaf_bits).run();

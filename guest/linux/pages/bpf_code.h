@@ -15,12 +15,12 @@ namespace ringside::guest::linux {
 /// A compiled BPF program (struct bpf_prog), classic ones included. The kernel lists those of bpf(2) only;
 /// but each has a vmalloc area of its own (kernel/bpf/core.c, bpf_prog_alloc_no_stats).
 struct BpfProgram {
-  Gva address;                    ///< of the struct bpf_prog
-  Gva code;                       ///< its first instruction
-  std::uint64_t code_size = 0;    ///< bytes
+  Gva address;                      ///< of the struct bpf_prog
+  Gva code;                         ///< its first instruction
+  std::uint64_t code_size = 0;      ///< bytes
   std::optional<std::uint32_t> id;  ///< as bpftool shows it; 0: none, a classic one or a part of another
-  Gva fixups{0};                  ///< exception table that stands behind the code
-  std::uint64_t fixup_count = 0;  ///< entries in it
+  Gva fixups{0};                    ///< exception table that stands behind the code
+  std::uint64_t fixup_count = 0;    ///< entries in it
 };
 
 /// Most bytes of one program's code: one million instructions (BPF_COMPLEXITY_LIMIT_INSNS), 64 bytes each.

@@ -96,7 +96,8 @@ void CodeContents::find_extents() {
   for (const RuntimeCode& code : runtime_code(kernel_).entries)
     if (code.kind == RuntimeCode::Kind::bpf) {
       const Gva first{code.first.value & ~(kChunk - 1)};
-      extents_->push_back({first, round_up(code.first + code.size - first, kChunk), {{code.first, code.size}}});
+      extents_->push_back(
+          {first, round_up(code.first + code.size - first, kChunk), {{code.first, code.size}}});
     }
   Owners pages;
   add_struct_ops(kernel_, pages);
@@ -126,7 +127,29 @@ Verdict CodeContents::trampoline(const CodeOwner& owner) {
   if (auto read = mappings_.read(kernel_.snapshot(), owner.first, bytes); !read) return unread(read.error());
   auto wrong = check_ftrace_trampoline(kernel_, bytes, owner.first);
   if (!wrong) return unread(wrong.error());
-  return judged(std::move(*wrong));
+  if (*wrong) return judged(std::move(*wrong));
+  return rest_of_page(owner);
+}
+
+Verdict CodeContents::rest_of_page(const CodeOwner& owner) {
+  const Gva end = owner.first + owner.size, page_end = owner.last_page() + kPageSize;
+  Bytes rest(page_end - end);
+  if (rest.empty()) return {CodeContent::ok, {}};
+  if (auto read = mappings_.read(kernel_.snapshot(), end, rest); !read) return unread(read.error());
+  // Memory for code is filled with int3, or it is as the page allocator gives it.
+  const auto other = std::find_if(rest.begin(), rest.end(), [&](std::byte byte) {
+    return byte != rest.front() || (byte != std::byte{0} && byte != std::byte{0xcc});
+  });
+  if (other == rest.end()) return {CodeContent::ok, {}};
+  // struct static_key starts with its count of users (include/linux/jump_label.h).
+  const auto zeroes = kernel_.find_symbol("init_on_alloc");
+  const auto users = zeroes ? kernel_.read<std::int32_t>(*zeroes) : Result<std::int32_t>(0);
+  if (users.value_or(0) <= 0)
+    return {CodeContent::not_checked,
+            "this kernel does not clear memory that it gives away (init_on_alloc): "
+            "what stands behind the code may be anything"};
+  return {CodeContent::wrong, "at " + to_string(end + static_cast<std::uint64_t>(other - rest.begin())) +
+                                  ": something behind the code"};
 }
 
 Verdict CodeContents::real_mode(const CodeOwner& owner) {
@@ -134,8 +157,8 @@ Verdict CodeContents::real_mode(const CodeOwner& owner) {
   if (!base) return unread(base.error());
   for (Gva page = owner.first; page <= owner.last_page(); page = page + kPageSize)
     if (const auto gpa = mappings_.translate(page); gpa && gpa->value != page - *base)
-      return {CodeContent::wrong, to_string(page) + " is mapped to " + to_string(*gpa) + ", not to the page at " +
-                                      hex_address(page - *base)};
+      return {CodeContent::wrong, to_string(page) + " is mapped to " + to_string(*gpa) +
+                                      ", not to the page at " + hex_address(page - *base)};
   return {CodeContent::not_checked,
           "it stands in the right frames; nothing in the guest's memory says what should be there"};
 }

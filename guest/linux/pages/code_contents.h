@@ -29,12 +29,14 @@ class CodeContents {
   Verdict pack(const CodeOwner& owner);
   Verdict trampoline(const CodeOwner& owner);
   Verdict real_mode(const CodeOwner& owner);
+  /// What follows the code in its last page was never used.
+  Verdict rest_of_page(const CodeOwner& owner);
   void find_extents();
 
   Kernel& kernel_;
   const KernelMappings& mappings_;
   Listing<BpfPack> packs_;
-  std::uint64_t compared_ = 0;  ///< bytes of packs
+  std::uint64_t compared_ = 0;                     ///< bytes of packs
   std::optional<std::vector<BpfExtent>> extents_;  ///< what stands in packs
 };
 

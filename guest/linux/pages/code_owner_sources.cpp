@@ -63,7 +63,8 @@ void add_lone_pages(Kernel& kernel, Owners& owners) {
       owners.add({Kind::hypercall, page_of(*page), kPageSize, "", *page});
   // Documentation/arch/x86/x86_64/mm.rst
   constexpr Gva kVsyscall{0xffffffffff600000};
-  if (kernel.find_symbol("__vsyscall_page")) owners.add({Kind::vsyscall, kVsyscall, kPageSize, "", kVsyscall});
+  if (kernel.find_symbol("__vsyscall_page"))
+    owners.add({Kind::vsyscall, kVsyscall, kPageSize, "", kVsyscall});
 }
 
 void add_struct_ops(Kernel& kernel, Owners& owners) {

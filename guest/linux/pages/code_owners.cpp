@@ -37,8 +37,10 @@ void add_runtime_code(Kernel& kernel, Owners& owners) {
     if (code.first == kNobody || code.size == 0) continue;
     switch (code.kind) {
       case RuntimeCode::Kind::bpf: {
-        const bool image = code.name.starts_with("bpf_trampoline_") || code.name.starts_with("bpf_dispatcher_");
-        owners.add_bpf({image ? Kind::bpf_image : Kind::bpf_program, code.first, code.size, code.name, kNobody});
+        const bool image =
+            code.name.starts_with("bpf_trampoline_") || code.name.starts_with("bpf_dispatcher_");
+        owners.add_bpf(
+            {image ? Kind::bpf_image : Kind::bpf_program, code.first, code.size, code.name, kNobody});
         break;
       }
       case RuntimeCode::Kind::ftrace_trampoline:
@@ -46,8 +48,8 @@ void add_runtime_code(Kernel& kernel, Owners& owners) {
         owners.add({Kind::ftrace_trampoline, code.first, code.size, code.name, kNobody});
         break;
       case RuntimeCode::Kind::kprobe:
-        owners.add({code.name == "kprobe_optinsn_page" ? Kind::optprobe_slots : Kind::kprobe_slots, code.first,
-                    code.size, code.name, kNobody});
+        owners.add({code.name == "kprobe_optinsn_page" ? Kind::optprobe_slots : Kind::kprobe_slots,
+                    code.first, code.size, code.name, kNobody});
         break;
     }
   }
@@ -73,12 +75,10 @@ void add_by_caller(Kernel& kernel, Owners& owners) {
     std::string_view function;
     Kind kind;
   };
-  constexpr std::array kCallers = {Caller{"bpf_jit_binary_alloc", Kind::bpf_program},
-                                   Caller{"bpf_jit_alloc_exec", Kind::bpf_program},
-                                   Caller{"bpf_prog_pack_alloc", Kind::bpf_pack},
-                                   Caller{"bpf_jit_alloc_exec_page", Kind::bpf_image},
-                                   Caller{"bpf_trampoline_update", Kind::bpf_image},
-                                   Caller{"alloc_insn_page", Kind::kprobe_slots}};
+  constexpr std::array kCallers = {
+      Caller{"bpf_jit_binary_alloc", Kind::bpf_program}, Caller{"bpf_jit_alloc_exec", Kind::bpf_program},
+      Caller{"bpf_prog_pack_alloc", Kind::bpf_pack},     Caller{"bpf_jit_alloc_exec_page", Kind::bpf_image},
+      Caller{"bpf_trampoline_update", Kind::bpf_image},  Caller{"alloc_insn_page", Kind::kprobe_slots}};
   const auto& areas = vmalloc_areas(kernel);
   for (const Error& error : areas.problems) owners.problem(error);
   for (const VmallocArea& area : areas.entries) {
@@ -93,9 +93,11 @@ void add_by_caller(Kernel& kernel, Owners& owners) {
 
 std::string_view to_string(CodeOwnerKind kind) {
   constexpr std::array<std::string_view, 15> kNames = {
-      "kernel_text", "module_text",  "module_init_text", "bpf_pack",  "bpf_program",
-      "bpf_image",   "ftrace_trampoline", "kprobe_slots", "optprobe_slots", "real_mode",
-      "its_thunks",  "kexec",        "hypercall",        "vsyscall",  "filler"};
+      "kernel_text",       "module_text",  "module_init_text",
+      "bpf_pack",          "bpf_program",  "bpf_image",
+      "ftrace_trampoline", "kprobe_slots", "optprobe_slots",
+      "real_mode",         "its_thunks",   "kexec",
+      "hypercall",         "vsyscall",     "filler"};
   const auto number = static_cast<std::size_t>(kind);
   return number < kNames.size() ? kNames[number] : "?";
 }
@@ -131,7 +133,8 @@ Listing<CodeOwner> code_owners(Kernel& kernel) {
   Owners owners;
   const KernelIdentity& identity = kernel.identity();
   // 32-bit kernels have start-up code before _stext.
-  owners.add({Kind::kernel_text, identity.image.first, identity.text.end - identity.image.first, "", kNobody});
+  owners.add(
+      {Kind::kernel_text, identity.image.first, identity.text.end - identity.image.first, "", kNobody});
   add_modules(kernel, owners);
   add_lone_pages(kernel, owners);
   if (identity.bits == 64) {

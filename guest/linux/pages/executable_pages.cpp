@@ -124,9 +124,10 @@ class Accounting {
     auto& rows = listing_.entries;
     if (!rows.empty()) {
       ExecutablePages& last = rows.back();
-      if (last.first + last.size == row.first && last.owner == row.owner && last.owner_name == row.owner_name &&
-          last.page_size == row.page_size && last.writable == row.writable && last.area == row.area &&
-          last.content == row.content && last.why == row.why) {
+      if (last.first + last.size == row.first && last.owner == row.owner &&
+          last.owner_name == row.owner_name && last.page_size == row.page_size &&
+          last.writable == row.writable && last.area == row.area && last.content == row.content &&
+          last.why == row.why) {
         last.size += row.size;
         return;
       }

@@ -55,8 +55,7 @@ std::optional<std::string> wrong_in_trampoline(ByteView bytes, Gva at, const Tra
       (original.jump && *original.jump + kShortJump > end))
     return "its original is not what it should be";
 
-  if (!starts_with(bytes, original.call, {0xe8}) ||
-      !targets.is_code(target(bytes, at, original.call, kCall)))
+  if (!starts_with(bytes, original.call, {0xe8}) || !targets.is_code(target(bytes, at, original.call, kCall)))
     return wrong(original.call, "no call of a function");
   if (!starts_with(bytes, original.op, {0x48, 0x8b, 0x15}) ||
       target(bytes, at, original.op, kLoad) != at + (bytes.size() - kPointer))

@@ -15,9 +15,9 @@ namespace ringside::guest::linux {
 struct TrampolineOriginal {
   Gva start;
   Bytes code;
-  std::uint64_t call = 0;              ///< offset of `call ftrace_stub`
-  std::uint64_t op = 0;                ///< offset of `movq function_trace_op(%rip), %rdx`
-  std::optional<std::uint64_t> jump;   ///< offset of the short jump that copies do not have
+  std::uint64_t call = 0;             ///< offset of `call ftrace_stub`
+  std::uint64_t op = 0;               ///< offset of `movq function_trace_op(%rip), %rdx`
+  std::optional<std::uint64_t> jump;  ///< offset of the short jump that copies do not have
 };
 /// `not_found` where this kernel has no such copies.
 Result<TrampolineOriginal> trampoline_original(Kernel& kernel, bool saves_registers);

@@ -17,7 +17,8 @@ namespace {
 using x86::PagingMode;
 using Entries = std::vector<std::uint64_t>;
 
-constexpr std::uint64_t kUserRootDistance = kPageSize;  // arch/x86/include/asm/pgtable.h, PTI_PGTABLE_SWITCH_BIT
+constexpr std::uint64_t kUserRootDistance =
+    kPageSize;  // arch/x86/include/asm/pgtable.h, PTI_PGTABLE_SWITCH_BIT
 constexpr std::uint64_t kIgnored = x86::pte::kAccessed | x86::pte::kDirty;
 
 /// The part of a table that maps the kernel half, or the user half.
@@ -58,6 +59,14 @@ Result<Entries> kernel_entries(Snapshot& snapshot, PagingMode mode, Gpa root) {
   return read_entries(snapshot, table, slice.first, slice.count, slice.entry_size);
 }
 
+/// The root of the kernel's own page tables. On 32-bit kernels KernelIdentity has that of a process.
+Result<Gpa> own_root(Kernel& kernel) {
+  const KernelIdentity& identity = kernel.identity();
+  if (identity.bits == 64) return identity.root.table;
+  RINGSIDE_TRY(const Gva root, kernel.symbol("swapper_pg_dir"));
+  return kernel.space().translate(root);
+}
+
 /// An address space that must share the kernel's half.
 struct Space {
   std::string whose;
@@ -69,7 +78,13 @@ class Comparison {
   explicit Comparison(Kernel& kernel) : kernel_(kernel), mode_(kernel.identity().root.mode) {}
 
   Listing<PageTableFault> run() {
-    auto expected = kernel_entries(kernel_.snapshot(), mode_, kernel_.identity().root.table);
+    const auto own = own_root(kernel_);
+    if (!own) {
+      listing_.problem(own.error().within("init_top_pgt"));
+      return std::move(listing_);
+    }
+    own_ = *own;
+    auto expected = kernel_entries(kernel_.snapshot(), mode_, own_);
     if (!expected) {
       listing_.problem(expected.error().within("init_top_pgt"));
       return std::move(listing_);
@@ -77,8 +92,7 @@ class Comparison {
     expected_ = std::move(*expected);
     isolated_ = kernel_.identity().isolation && mode_ != PagingMode::two_level;
     if (isolated_ && mode_ != PagingMode::pae)
-      if (auto user = kernel_entries(kernel_.snapshot(), mode_,
-                                     kernel_.identity().root.table + kUserRootDistance))
+      if (auto user = kernel_entries(kernel_.snapshot(), mode_, own_ + kUserRootDistance))
         user_expected_ = std::move(*user);
     collect_tasks();
     collect_own();
@@ -148,7 +162,7 @@ class Comparison {
   }
 
   void compare(Gpa root, const Space& space) {
-    if (root == kernel_.identity().root.table) return;
+    if (root == own_) return;
     const auto entries = kernel_entries(kernel_.snapshot(), mode_, root);
     if (!entries) {
       listing_.problem(entries.error().within("page tables of " + space.whose));
@@ -182,6 +196,7 @@ class Comparison {
   Kernel& kernel_;
   PagingMode mode_;
   bool isolated_ = false;
+  Gpa own_;
   Entries expected_, user_expected_;
   std::map<std::uint64_t, Space> spaces_;  ///< by the GPA of the highest table
   Listing<PageTableFault> listing_;
@@ -200,7 +215,9 @@ Listing<PageTableFault> mapped_user_half(Kernel& kernel) {
   unsigned count = 256;
   if (root.mode == PagingMode::two_level) count = 768;
   if (root.mode == PagingMode::pae) count = 3;
-  const auto entries = read_entries(kernel.snapshot(), root.table, 0, count, format.entry_size);
+  const auto table = own_root(kernel);
+  const auto entries = table ? read_entries(kernel.snapshot(), *table, 0, count, format.entry_size)
+                             : Result<Entries>(fail(table.error()));
   if (!entries) {
     listing.problem(entries.error().within("init_top_pgt"));
     return listing;

@@ -16,24 +16,23 @@ Result<KernelMappings> KernelMappings::walk(Kernel& kernel) {
   x86::PageTables::Bounds bounds;
   bounds.first = x86::kernel_half(root.mode);
   bounds.max_mappings = kMaxRuns;
-  RINGSIDE_TRY(const auto summary, x86::enumerate_leaves(kernel.snapshot(), root, bounds, [&](const auto& run) {
+  RINGSIDE_TRY(const auto summary,
+               x86::enumerate_leaves(kernel.snapshot(), root, bounds, [&](const auto& run) {
                  mappings.runs_.push_back(run);
                  return true;
                }));
   if (summary.unreadable_tables > 0)
-    mappings.problem_ =
-        Error{Errc::not_ram, std::to_string(summary.unreadable_tables) +
-                                 " page tables of the kernel could not be read" +
-                                 (summary.first_unreadable
-                                      ? ", the first: " + summary.first_unreadable->message
-                                      : std::string())};
+    mappings.problem_ = Error{
+        Errc::not_ram,
+        std::to_string(summary.unreadable_tables) + " page tables of the kernel could not be read" +
+            (summary.first_unreadable ? ", the first: " + summary.first_unreadable->message : std::string())};
   return mappings;
 }
 
 const x86::LeafRun* KernelMappings::find(Gva gva) const {
-  const auto after = std::upper_bound(runs_.begin(), runs_.end(), gva, [](Gva value, const x86::LeafRun& run) {
-    return value < run.mapping.gva;
-  });
+  const auto after =
+      std::upper_bound(runs_.begin(), runs_.end(), gva,
+                       [](Gva value, const x86::LeafRun& run) { return value < run.mapping.gva; });
   if (after == runs_.begin()) return nullptr;
   const x86::LeafRun& found = *std::prev(after);
   return gva - found.mapping.gva < found.mapping.size ? &found : nullptr;
@@ -50,9 +49,8 @@ void KernelMappings::each_within(Gva first, std::uint64_t size,
   if (size == 0) return;
   const Gva last = first + (size - 1);
   if (last < first) return;
-  auto run = std::upper_bound(runs_.begin(), runs_.end(), first, [](Gva value, const x86::LeafRun& one) {
-    return value < one.mapping.gva;
-  });
+  auto run = std::upper_bound(runs_.begin(), runs_.end(), first,
+                              [](Gva value, const x86::LeafRun& one) { return value < one.mapping.gva; });
   if (run != runs_.begin()) --run;
   for (; run != runs_.end() && run->mapping.gva <= last; ++run) {
     const Gva run_last = run->mapping.gva + (run->mapping.size - 1);

@@ -34,7 +34,8 @@ class KernelMappings {
   /// Where `gva` stands in guest-physical memory.
   std::optional<Gpa> translate(Gva gva) const;
   /// Calls `visit` with each piece of [first, first + size) that is mapped, cut to it, in order.
-  void each_within(Gva first, std::uint64_t size, const std::function<void(const x86::LeafRun&)>& visit) const;
+  void each_within(Gva first, std::uint64_t size,
+                   const std::function<void(const x86::LeafRun&)>& visit) const;
 
   /// Reads what is mapped at `gva`. `not_mapped` where it is not, or as Snapshot::read().
   Result<void> read(Snapshot& snapshot, Gva gva, std::span<std::byte> into) const;

@@ -111,11 +111,12 @@ class Search {
   void writable_frames() {
     const auto frames = protected_frames(kernel_, mappings_, kind_);
     for (const Error& error : frames.problems) listing_.problem(error);
-    each_writable_alias(mappings_, frames.entries, [&](const x86::Mapping& piece, const ProtectedFrames& one) {
-      const Gva home = one.gva + (piece.gpa - one.first);
-      return add(piece, home == piece.gva ? one.what + " is writable"
-                                          : one.what + " at " + to_string(home) + " is writable here");
-    });
+    each_writable_alias(
+        mappings_, frames.entries, [&](const x86::Mapping& piece, const ProtectedFrames& one) {
+          const Gva home = one.gva + (piece.gpa - one.first);
+          return add(piece, home == piece.gva ? one.what + " is writable"
+                                              : one.what + " at " + to_string(home) + " is writable here");
+        });
   }
 
   void image_moved() {
@@ -132,8 +133,8 @@ class Search {
     const auto& areas = vmalloc_areas(kernel_);
     for (const Error& error : areas.problems) listing_.problem(error);
     if (kernel_.identity().bits != 64) {
-      listing_.problem({Errc::unavailable,
-                        "which frames an area of vmalloc has: this kernel holds no type information"});
+      listing_.problem(
+          {Errc::unavailable, "which frames an area of vmalloc has: this kernel holds no type information"});
       return;
     }
     constexpr std::uint64_t kMaxPages = 1u << 20;
@@ -142,8 +143,8 @@ class Search {
       if (!executable(area) || area.page_array.value_or(Gva{0}).value == 0) continue;
       const std::uint64_t count = std::min(area.pages.value_or(0), area.size / kPageSize);
       if ((pages += count) > kMaxPages) {
-        listing_.problem({Errc::out_of_bounds, "more than " + std::to_string(kMaxPages) +
-                                                   " pages of executable areas"});
+        listing_.problem(
+            {Errc::out_of_bounds, "more than " + std::to_string(kMaxPages) + " pages of executable areas"});
         return;
       }
       if (auto done = compare(area, count); !done)
@@ -183,8 +184,8 @@ class Search {
 
 std::string_view to_string(PageTableFaultKind kind) {
   constexpr std::array<std::string_view, kPageTableFaultKinds> kNames = {
-      "user_page",    "writable_executable", "writable_code", "writable_rodata", "writable_idt",
-      "image_moved",  "area_moved",          "mm_differs",    "user_half"};
+      "user_page",   "writable_executable", "writable_code", "writable_rodata", "writable_idt",
+      "image_moved", "area_moved",          "mm_differs",    "user_half"};
   const auto number = static_cast<std::size_t>(kind);
   return number < kNames.size() ? kNames[number] : "?";
 }

@@ -128,10 +128,9 @@ void each_writable_alias(const KernelMappings& mappings, const std::vector<Prote
   for (const x86::LeafRun& run : mappings.runs()) {
     if (!run.mapping.permissions.writable) continue;
     const std::uint64_t first = run.mapping.gpa.value, end = first + run.mapping.size;
-    auto found = std::upper_bound(frames.begin(), frames.end(), first,
-                                  [](std::uint64_t value, const ProtectedFrames& one) {
-                                    return value < one.first.value + one.size;
-                                  });
+    auto found = std::upper_bound(
+        frames.begin(), frames.end(), first,
+        [](std::uint64_t value, const ProtectedFrames& one) { return value < one.first.value + one.size; });
     for (; found != frames.end() && found->first.value < end; ++found) {
       const std::uint64_t from = std::max(first, found->first.value),
                           to = std::min(end, found->first.value + found->size);

@@ -20,8 +20,8 @@ struct ProtectedFrames {
   std::string what;  ///< "text of veth"
 };
 
-/// What `kind` (writable_code, writable_rodata, writable_idt) is about, in order of GPA, each frame once. Problems: what is
-/// not known.
+/// What `kind` (writable_code, writable_rodata, writable_idt) is about, in order of GPA, each frame once.
+/// Problems: what is not known.
 Listing<ProtectedFrames> protected_frames(Kernel& kernel, const KernelMappings& mappings,
                                           PageTableFaultKind kind);
 

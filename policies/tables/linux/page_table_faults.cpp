@@ -50,8 +50,9 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
 
 Table page_table_faults_table() {
   return {.name = "page_table_faults",
-          .doc = "Linux: what must not be in the kernel's page tables; no rows on a healthy guest. Ask for a "
-                 "kind: each has its own cost.",
+          .doc =
+              "Linux: what must not be in the kernel's page tables; no rows on a healthy guest. Ask for a "
+              "kind: each has its own cost.",
           .columns = with_address_names(
               {{"kind", ColumnType::text,
                 "user_page, writable_executable, writable_code, writable_rodata, writable_idt, image_moved, "

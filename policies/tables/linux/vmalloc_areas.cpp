@@ -39,8 +39,9 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
 
 Table vmalloc_areas_table() {
   return {.name = "vmalloc_areas",
-          .doc = "Linux: the areas of vmalloc, as /proc/vmallocinfo shows them: memory of modules, stacks, "
-                 "code of BPF, mapped devices, ...",
+          .doc =
+              "Linux: the areas of vmalloc, as /proc/vmallocinfo shows them: memory of modules, stacks, "
+              "code of BPF, mapped devices, ...",
           .columns = with_address_names(
               {{"start", ColumnType::address, "first address", Stability::kept},
                {"size", ColumnType::integer, "bytes, the guard page included"},

@@ -130,7 +130,8 @@ TEST_F(TrampolineOfFtrace, HasNoShortJump) {
 
 TEST_F(TrampolineOfFtrace, MovesOperandsThatAreRelative) {
   put(original.code, 4, {0x65, 0x48, 0xc1, 0x3d, 0x10, 0x20, 0x30, 0x00});
-  copy[4] = original.code[4], copy[5] = original.code[5], copy[6] = original.code[6], copy[7] = original.code[7];
+  copy[4] = original.code[4], copy[5] = original.code[5], copy[6] = original.code[6],
+  copy[7] = original.code[7];
   const auto moved = 0x00302010u + static_cast<std::uint32_t>(kOriginal.value - kCopy.value);
   std::memcpy(copy.data() + 8, &moved, 4);
   EXPECT_EQ(wrong(), std::nullopt);

@@ -36,9 +36,7 @@ class PageTablesOfAKernel : public ::testing::Test {
     world.map(kModule, 0x3100000, PageWorld::kText);
     world.map(kDirect + 0x3100000, 0x3100000, PageWorld::kRodata);
   }
-  static std::uint64_t rights(std::uint64_t page) {
-    return page < 4 ? PageWorld::kRodata : PageWorld::kData;
-  }
+  static std::uint64_t rights(std::uint64_t page) { return page < 4 ? PageWorld::kRodata : PageWorld::kData; }
   void map_image(std::uint64_t page, std::uint64_t gpa, std::uint64_t with) {
     world.map(kImage + page * 0x1000, gpa, with);
   }
@@ -99,8 +97,7 @@ TEST_F(PageTablesOfAKernel, ShowWritableTextWhereItStands) {
 TEST_F(PageTablesOfAKernel, ShowAWritableAliasOfTextAndOfModules) {
   map_direct(0, PageWorld::kData);
   world.map(0xffffc90000005000, 0x3100000, PageWorld::kData);
-  EXPECT_THAT(look(Kind::writable_code),
-              ElementsAre(Gva{kDirect + kImageGpa}, Gva{0xffffc90000005000}));
+  EXPECT_THAT(look(Kind::writable_code), ElementsAre(Gva{kDirect + kImageGpa}, Gva{0xffffc90000005000}));
   EXPECT_THAT(whats[1], HasSubstr("at 0xffffffffc0100000 is writable here"));
 }
 

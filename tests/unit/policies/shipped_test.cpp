@@ -20,6 +20,8 @@ class Shipped {
  public:
   explicit Shipped(unsigned vcpus = 2, PagingMode mode = PagingMode::four_level) : guest(vcpus, mode) {
     for (const auto& error : set_.errors) ADD_FAILURE() << render(error, false);
+    // There is no Linux in this guest: policies that need one are tested on kernels that are made up.
+    std::erase_if(set_.policies, [](const auto& policy) { return policy.name.starts_with("linux-"); });
     evaluator_ = Evaluator::create(set_.policies).value();
     take();
   }
@@ -60,8 +62,10 @@ TEST(ShippedPolicies, AllLoad) {
   for (const auto& error : set.errors) ADD_FAILURE() << render(error, false);
   std::vector<std::string> names;
   for (const auto& policy : set.policies) {
-    names.push_back(policy.name);
-    EXPECT_EQ(policy.file, policy.name + ".yaml");
+    // Those in policies/linux are named after what they are about.
+    const bool for_linux = policy.name.starts_with("linux-");
+    if (!for_linux) names.push_back(policy.name);
+    EXPECT_EQ(policy.file, policy.name.substr(for_linux ? 6 : 0) + ".yaml");
     EXPECT_FALSE(policy.description.empty());
     EXPECT_FALSE(policy.attack.empty());
   }

@@ -4,6 +4,7 @@
 #include "guest/linux/pages/code_owner_sources.h"
 #include "guest/linux/pages/direct_map.h"
 #include "guest/linux/pages/ftrace_trampoline.h"
+#include "guest/linux/pages/kprobe_slots.h"
 #include "guest/linux/runtime_code.h"
 
 #include <algorithm>
@@ -62,8 +63,9 @@ Verdict CodeContents::of(const CodeOwner& owner) {
     case Kind::bpf_image:
       return {CodeContent::not_checked, "what a program was compiled to is not known"};
     case Kind::kprobe_slots:
+      return slots(owner);
     case Kind::optprobe_slots:
-      return {CodeContent::not_checked, "copies of probed instructions are not compared with them"};
+      return {CodeContent::not_checked, "detours of optimised kprobes are not compared with their template"};
     case Kind::its_thunks:
     case Kind::kexec:
     case Kind::hypercall:
@@ -150,6 +152,16 @@ Verdict CodeContents::rest_of_page(const CodeOwner& owner) {
             "what stands behind the code may be anything"};
   return {CodeContent::wrong, "at " + to_string(end + static_cast<std::uint64_t>(other - rest.begin())) +
                                   ": something behind the code"};
+}
+
+Verdict CodeContents::slots(const CodeOwner& owner) {
+  bool unused = false;
+  auto wrong = check_kprobe_slots(kernel_, mappings_, owner.first, unused);
+  if (!wrong) return unread(wrong.error());
+  if (!*wrong && unused)
+    return {CodeContent::not_checked,
+            "slots in use are right; free ones hold what they were used for before"};
+  return judged(std::move(*wrong));
 }
 
 Verdict CodeContents::real_mode(const CodeOwner& owner) {

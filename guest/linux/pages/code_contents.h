@@ -28,6 +28,7 @@ class CodeContents {
  private:
   Verdict pack(const CodeOwner& owner);
   Verdict trampoline(const CodeOwner& owner);
+  Verdict slots(const CodeOwner& owner);
   Verdict real_mode(const CodeOwner& owner);
   /// What follows the code in its last page was never used.
   Verdict rest_of_page(const CodeOwner& owner);

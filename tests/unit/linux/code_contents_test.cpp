@@ -2,6 +2,7 @@
 // What the memory of BPF and the trampolines of ftrace must hold, on bytes alone.
 #include "guest/linux/pages/bpf_code.h"
 #include "guest/linux/pages/ftrace_trampoline.h"
+#include "guest/linux/pages/kprobe_slots.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -167,6 +168,61 @@ TEST_F(TrampolineOfFtrace, MayBeCutOffAnywhere) {
   }
   copy = whole;
   original.call = 62;
+  EXPECT_NE(wrong(), std::nullopt);
+}
+
+constexpr Gva kProbed{0xffffffff81234567}, kSlot{0xffffffffc0500010};
+
+class SlotOfAKprobe : public ::testing::Test {
+ protected:
+  /// mov 0x10203040(%rip), %rax, and a jump back.
+  SlotOfAKprobe() {
+    original.at = kProbed;
+    original.boosted = true;
+    for (const unsigned byte : {0x48u, 0x8bu, 0x05u, 0x40u, 0x30u, 0x20u, 0x10u})
+      original.bytes.push_back(std::byte{static_cast<std::uint8_t>(byte)});
+    slot.assign(16, std::byte{0});
+    std::copy(original.bytes.begin(), original.bytes.end(), slot.begin());
+    put(3, 0x10203040u + static_cast<std::uint32_t>(kProbed.value - kSlot.value));
+    slot[7] = std::byte{0xe9};
+    put(8, static_cast<std::uint32_t>(kProbed.value + 7 - (kSlot.value + 12)));
+  }
+  void put(std::size_t at, std::uint32_t value) { std::memcpy(slot.data() + at, &value, 4); }
+  auto wrong() { return wrong_in_slot(slot, kSlot, original); }
+
+  ProbedInstruction original;
+  Bytes slot;
+};
+
+TEST_F(SlotOfAKprobe, IsACopyThatJumpsBackOrStops) {
+  EXPECT_EQ(wrong(), std::nullopt);
+  slot[7] = std::byte{0xcc};
+  EXPECT_EQ(wrong(), std::nullopt);
+}
+
+TEST_F(SlotOfAKprobe, HoldsNoOtherInstruction) {
+  for (const std::size_t offset : {0u, 1u, 3u, 6u, 7u, 8u, 11u}) {
+    slot[offset] = slot[offset] ^ std::byte{0x20};
+    EXPECT_THAT(wrong(), Optional(HasSubstr("no copy of the instruction"))) << offset;
+    slot[offset] = slot[offset] ^ std::byte{0x20};
+  }
+}
+
+TEST_F(SlotOfAKprobe, MayEndAnyhowWhereItIsSingleStepped) {
+  original.boosted = false;
+  slot[7] = std::byte{0x90};
+  EXPECT_NE(wrong(), std::nullopt);
+  original.may_end_so = true;
+  EXPECT_EQ(wrong(), std::nullopt);
+}
+
+TEST_F(SlotOfAKprobe, MayBeTooShort) {
+  for (const std::size_t size : {0u, 3u, 6u}) {
+    slot.resize(size);
+    EXPECT_NE(wrong(), std::nullopt);
+  }
+  slot.assign(16, std::byte{0});
+  original.bytes.clear();
   EXPECT_NE(wrong(), std::nullopt);
 }
 

@@ -93,6 +93,17 @@ void add_lasting_layouts(Recovery& r) {
     r.add_array("arch_optimized_insn", "copied_insn", 0, 4, 1);
     r.add_pointer("arch_optimized_insn", "insn", 4);
   }
+  // include/linux/vmalloc.h, the same from 5.10 to 6.1 where huge pages are not used for vmalloc.
+  r.add_number("vmap_area", "va_start", 0);
+  r.add_number("vmap_area", "va_end", 4);
+  r.add_list("vmap_area", "list", 20);
+  r.add_pointer("vmap_area", "vm", 28);
+  r.add_number("vm_struct", "flags", 12);
+  r.add_pointer("vm_struct", "pages", 16);
+  r.add_number("vm_struct", "nr_pages", 20);
+  // phys_addr_t stands before it.
+  const bool pae = r.kernel().identity().root.mode == x86::PagingMode::pae;
+  r.add_pointer("vm_struct", "caller", pae ? 32 : 28);
 
   r.types.add_enumerator("module_state", "MODULE_STATE_LIVE", 0);
   r.types.add_enumerator("module_state", "MODULE_STATE_COMING", 1);

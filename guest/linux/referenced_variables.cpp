@@ -89,6 +89,16 @@ bool is_function_pointer(KernelPages& memory, std::uint32_t variable) {
   return memory.kernel().identity().text.contains(Gva{memory.word(variable)});
 }
 
+/// A pointer to struct real_mode_header, which stands below 1 MiB and says where text and read-only data of
+/// real mode are (arch/x86/include/asm/realmode.h).
+bool is_real_mode_header(KernelPages& memory, std::uint32_t variable) {
+  constexpr std::uint32_t kMiB = 1u << 20;
+  const std::uint32_t header = memory.word(variable) - KernelPages::kKernelHalf;
+  if (header == 0 || header >= kMiB || header % kPageSize != 0) return false;
+  const std::uint32_t text = memory.word(memory.word(variable)), end = memory.word(memory.word(variable) + 4);
+  return text % kPageSize == 0 && header <= text && text < end && end <= kMiB;
+}
+
 struct Rule {
   std::string_view variable;
   std::initializer_list<std::string_view> functions;
@@ -112,6 +122,9 @@ const Rule kRules[] = {
      {"ftrace_startup", "ftrace_shutdown", "ftrace_modify_all_code", "update_ftrace_function"},
      is_function_pointer},
     {"kprobe_table", {"get_kprobe", "register_kprobe"}, is_probe_table},
+    {"real_mode_header",
+     {"acpi_get_wakeup_address", "x86_acpi_suspend_lowlevel", "machine_real_restart"},
+     is_real_mode_header},
     {"tainted_mask", {"add_taint", "test_taint", "get_taint", "print_tainted"}, is_taint},
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/snapshot.h"
+#include "guest/x86/page_leaves.h"
 #include "guest/x86/page_tables.h"
 #include "guest/x86/paging_format.h"
 
@@ -17,13 +18,16 @@ namespace {
 /// bound, a table met again included: a guest can make 512^4 visits out of one page.
 class Scan {
  public:
-  using Visitor = std::function<bool(const Mapping&)>;
+  using Visitor = std::function<bool(const LeafRun&)>;
 
-  Scan(Snapshot& snapshot, const PagingRoot& root, const PageTables::Bounds& bounds, const Visitor& visit)
+  /// `leaf_bits`: pages whose own entries differ are told apart even where their rights are equal.
+  Scan(Snapshot& snapshot, const PagingRoot& root, const PageTables::Bounds& bounds, const Visitor& visit,
+       bool leaf_bits)
       : snapshot_(snapshot),
         root_(root),
         bounds_(bounds),
         visit_(visit),
+        leaf_bits_(leaf_bits),
         format_(PagingFormat::of(root.mode)) {}
 
   Result<PageTables::Summary> run() {
@@ -149,19 +153,28 @@ class Scan {
       } else if (decoded.kind == DecodedEntry::Kind::table) {
         RINGSIDE_CHECK(walk(level - 1, {decoded.address, gva}, above & decoded.permissions));
       } else {
-        RINGSIDE_CHECK(take({gva, decoded.address, decoded.page_size, decoded.page_size,
-                             above & decoded.permissions, (value & pte::kGlobal) != 0}));
+        const Mapping page{gva,
+                           decoded.address,
+                           decoded.page_size,
+                           decoded.page_size,
+                           above & decoded.permissions,
+                           (value & pte::kGlobal) != 0};
+        RINGSIDE_CHECK(take({page, decoded.permissions.user}));
       }
     }
     return {};
   }
 
-  Result<void> take(const Mapping& page) {
+  bool continues_run(const LeafRun& leaf) const {
+    const Mapping &run = run_->mapping, &page = leaf.mapping;
+    return run.gva + run.size == page.gva && run.gpa + run.size == page.gpa &&
+           run.page_size == page.page_size && run.permissions == page.permissions &&
+           run.global == page.global && (!leaf_bits_ || run_->user == leaf.user);
+  }
+  Result<void> take(const LeafRun& page) {
     ++summary_.pages;
-    if (run_ && run_->gva + run_->size == page.gva && run_->gpa + run_->size == page.gpa &&
-        run_->page_size == page.page_size && run_->permissions == page.permissions &&
-        run_->global == page.global) {
-      run_->size += page.size;
+    if (run_ && continues_run(page)) {
+      run_->mapping.size += page.mapping.size;
       return {};
     }
     RINGSIDE_CHECK(flush());
@@ -172,7 +185,7 @@ class Scan {
     if (!run_) return {};
     if (runs_ == bounds_.max_mappings)
       return fail(Errc::out_of_bounds, "page tables: more than " + std::to_string(bounds_.max_mappings) +
-                                           " mappings, given up at " + to_string(run_->gva));
+                                           " mappings, given up at " + to_string(run_->mapping.gva));
     ++runs_;
     if (!visit_(*run_)) stopped_ = true;
     run_.reset();
@@ -183,22 +196,35 @@ class Scan {
   const PagingRoot& root_;
   const PageTables::Bounds& bounds_;
   const Visitor& visit_;
+  bool leaf_bits_;
   PagingFormat format_;
   PageTables::Summary summary_;
   std::unordered_map<std::uint64_t, const std::byte*> held_;  ///< so that a shared table is noted once
   std::unordered_map<std::uint64_t, Error> unreadable_;
-  std::optional<Mapping> run_;  ///< not yet given to the visitor
+  std::optional<LeafRun> run_;  ///< not yet given to the visitor
   std::uint64_t runs_ = 0;
   bool stopped_ = false;
 };
+
+Result<PageTables::Summary> scan(Snapshot& snapshot, const PagingRoot& root, const PageTables::Bounds& bounds,
+                                 const Scan::Visitor& visit, bool leaf_bits) {
+  if (root.mode == PagingMode::none)
+    return fail(Errc::unsupported, "page tables: paging is off, so there are none");
+  return Scan(snapshot, root, bounds, visit, leaf_bits).run();
+}
 
 }  // namespace
 
 Result<PageTables::Summary> PageTables::enumerate(const Bounds& bounds,
                                                   const std::function<bool(const Mapping&)>& visit) const {
-  if (root_.mode == PagingMode::none)
-    return fail(Errc::unsupported, "page tables: paging is off, so there are none");
-  return Scan(snapshot_, root_, bounds, visit).run();
+  return scan(
+      snapshot_, root_, bounds, [&](const LeafRun& run) { return visit(run.mapping); }, false);
+}
+
+Result<PageTables::Summary> enumerate_leaves(Snapshot& snapshot, const PagingRoot& root,
+                                             const PageTables::Bounds& bounds,
+                                             const std::function<bool(const LeafRun&)>& visit) {
+  return scan(snapshot, root, bounds, visit, true);
 }
 
 }  // namespace ringside::guest::x86

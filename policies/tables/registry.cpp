@@ -2,6 +2,7 @@
 #include "policies/tables/linux/view_tables.h"
 #include "policies/tables/linux/golden_tables.h"
 #include "policies/tables/linux/text_tables.h"
+#include "policies/tables/linux/pages_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -29,6 +30,7 @@ const std::vector<Table>& tables() {
   static const std::vector<Table> all = {
       cpus_table(),
       dmesg_table(),
+      executable_pages_table(),
       file_pages_table(),
       gdt_table(),
       guest_table(),
@@ -50,6 +52,7 @@ const std::vector<Table>& tables() {
       page_mappings_table(),
       process_credentials_table(),
       patch_sites_table(),
+      page_table_faults_table(),
       process_files_table(),
       process_maps_table(),
       process_views_table(),
@@ -67,6 +70,7 @@ const std::vector<Table>& tables() {
       type_members_table(),
       types_table(),
       vcpus_table(),
+      vmalloc_areas_table(),
   };
   // clang-format on
   return all;

@@ -36,5 +36,6 @@ std::vector<Attack> all_attacks();
 // One function a subject, in tests/e2e/attacks.
 std::vector<Attack> view_attacks();
 std::vector<Attack> text_attacks();
+std::vector<Attack> pages_attacks();
 
 }  // namespace ringside::lab

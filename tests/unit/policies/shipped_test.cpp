@@ -27,6 +27,8 @@ class Shipped {
  public:
   explicit Shipped(unsigned vcpus = 2, PagingMode mode = PagingMode::four_level) : guest(vcpus, mode) {
     for (const auto& error : set_.errors) ADD_FAILURE() << render(error, false);
+    // There is no Linux in this guest: policies that need one are tested on kernels that are made up.
+    std::erase_if(set_.policies, [](const auto& policy) { return policy.name.starts_with("linux-"); });
     evaluator_ = Evaluator::create(set_.policies).value();
     take();
   }

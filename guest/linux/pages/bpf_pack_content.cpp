@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/pages/bpf_code.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringside::guest::linux {
+
+namespace {
+
+/// int3: what the kernel fills executable memory with (arch/x86/net/bpf_jit_comp.c, jit_fill_hole).
+constexpr std::byte kFiller{0xcc};
+
+/// The first byte of [from, to) that is no filler; nullopt: all are.
+std::optional<std::uint64_t> not_filler(ByteView bytes, std::uint64_t from, std::uint64_t to) {
+  const auto end = bytes.begin() + static_cast<std::ptrdiff_t>(to);
+  const auto found = std::find_if(bytes.begin() + static_cast<std::ptrdiff_t>(from), end,
+                                  [](std::byte byte) { return byte != kFiller; });
+  if (found == end) return std::nullopt;
+  return static_cast<std::uint64_t>(found - bytes.begin());
+}
+
+}  // namespace
+
+std::optional<std::string> wrong_in_pack(const BpfPack& pack, ByteView bytes,
+                                         const std::vector<BpfExtent>& extents) {
+  constexpr std::uint64_t kChunk = BpfPack::kChunk;
+  const std::uint64_t size =
+      std::min<std::uint64_t>({pack.size, bytes.size(), pack.bitmap.size() * 64 * kChunk});
+  const auto at = [&](std::uint64_t offset) { return to_string(pack.first + offset); };
+  using Span = std::pair<std::uint64_t, std::uint64_t>;  // offsets: first, end
+  const auto add = [&](std::vector<Span>& spans, Gva first, std::uint64_t length) {
+    const std::uint64_t offset = first - pack.first;
+    if (length != 0 && offset < size) spans.emplace_back(offset, offset + std::min(length, size - offset));
+  };
+  // Chunks that are somebody's, and bytes that may be anything; the rest must be filler.
+  std::vector<Span> known, parts;
+  for (const BpfExtent& extent : extents) {
+    if (!pack.contains(extent.first)) continue;
+    add(known, extent.first, extent.size);
+    for (const BpfExtent::Part& part : extent.parts) add(parts, part.first, part.size);
+  }
+  std::sort(known.begin(), known.end());
+  std::sort(parts.begin(), parts.end());
+
+  std::size_t next = 0;
+  std::uint64_t reach = 0;
+  for (std::uint64_t chunk = 0; chunk < size / kChunk; ++chunk) {
+    for (; next < known.size() && known[next].first <= chunk * kChunk; ++next)
+      reach = std::max(reach, known[next].second);
+    if (pack.used(chunk) && chunk * kChunk >= reach)
+      return "the chunk at " + at(chunk * kChunk) + " is given away, but belongs to no program";
+  }
+  std::uint64_t done = 0;
+  parts.emplace_back(size, size);
+  for (const auto& [first, end] : parts) {
+    if (first > done)
+      if (const auto wrong = not_filler(bytes, done, first))
+        return "code at " + at(*wrong) + ", where nothing but filler (int3) should be";
+    done = std::max(done, end);
+  }
+  return std::nullopt;
+}
+
+}  // namespace ringside::guest::linux

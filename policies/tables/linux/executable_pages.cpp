@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/pages/executable_pages.h"
+
+#include "policies/tables/linux/address_names.h"
+#include "policies/tables/linux/pages_tables.h"
+#include "policies/tables/linux/support.h"
+
+namespace ringside::policies {
+
+namespace {
+
+namespace linux = guest::linux;
+
+constexpr std::size_t kColumns = 10;  // without those that name the first address
+constexpr std::size_t kContent = 8, kContentReason = 9;
+
+Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
+  RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
+  const bool contents = request.uses(kContent) || request.uses(kContentReason);
+  RINGSIDE_TRY(const auto listing, linux::executable_pages(*kernel, contents));
+  report_problems(listing, sink);
+  AddressNames names(snapshot, request, kColumns, sink);
+  for (const auto& pages : listing.entries) {
+    std::vector<Value> row = {cell(pages.first.value),
+                              cell(pages.size),
+                              cell(pages.gpa.value),
+                              cell(pages.page_size),
+                              cell(pages.writable),
+                              pages.owner ? cell(to_string(*pages.owner)) : null_cell(),
+                              pages.owner_name.empty() ? null_cell() : cell(pages.owner_name),
+                              cell_or_null(pages.area),
+                              cell(to_string(pages.content)),
+                              pages.why.empty() ? null_cell() : cell(pages.why)};
+    names.add(row, pages.first.value);
+    if (!sink.row(std::move(row))) break;
+  }
+  return {};
+}
+
+}  // namespace
+
+Table executable_pages_table() {
+  return {
+      .name = "executable_pages",
+      .doc = "Linux: every executable page of the kernel half, and whose code is there.",
+      .columns = with_address_names(
+          {{"first", ColumnType::address, "first address", Stability::kept},
+           {"size", ColumnType::integer, "bytes of pages side by side with one owner and equal rights"},
+           {"gpa", ColumnType::address, "of the first page; the others may lie anywhere", Stability::kept},
+           {"page_size", ColumnType::integer, "of each: 4096, 2097152 or 1073741824"},
+           {"writable", ColumnType::boolean, "they can be written to where they stand"},
+           {"owner", ColumnType::text,
+            "kernel_text, module_text, module_init_text, bpf_pack, bpf_program, bpf_image, "
+            "ftrace_trampoline, kprobe_slots, optprobe_slots, real_mode, its_thunks, kexec, hypercall, "
+            "vsyscall, filler (spare memory, all int3); NULL: nobody that is known"},
+           {"owner_name", ColumnType::text, "of the module, program, ...; NULL: the kernel itself"},
+           {"area", ColumnType::text,
+            "function that asked for the memory; NULL where it is no area of vmalloc"},
+           {"content", ColumnType::text,
+            "ok, wrong or not_checked: whether they hold what the owner should have put there"},
+           {"content_reason", ColumnType::text, "what is wrong, or why it was not checked"}}),
+      .pushdown = {},
+      .identity = {"first"},
+      .example = "SELECT first, size, area, symbol FROM executable_pages WHERE owner IS NULL",
+      .in_baseline = false,
+      .baseline_where = {},
+      .fill = fill};
+}
+
+}  // namespace ringside::policies

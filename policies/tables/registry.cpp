@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/linux/trace_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -24,15 +25,25 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      bpf_links_table(),
+      bpf_maps_table(),
+      bpf_programs_table(),
       cpus_table(),
       dmesg_table(),
       file_pages_table(),
+      fprobes_table(),
+      ftrace_direct_calls_table(),
+      ftrace_filters_table(),
+      ftrace_ops_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
       interfaces_table(),
       interrupt_stacks_table(),
       kernel_table(),
+      kprobes_table(),
+      livepatches_table(),
+      lsm_hooks_table(),
       memory_ranges_table(),
       module_parameters_table(),
       module_regions_table(),
@@ -46,13 +57,16 @@ const std::vector<Table>& tables() {
       processes_table(),
       registers_table(),
       sockets_table(),
+      static_call_keys_table(),
       symbols_table(),
       syscalls_table(),
       sysctl_table(),
       threads_table(),
+      tracepoints_table(),
       tss_table(),
       type_members_table(),
       types_table(),
+      uprobes_table(),
       vcpus_table(),
   };
   // clang-format on

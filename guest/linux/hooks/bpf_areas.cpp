@@ -31,9 +31,12 @@ Result<void> walk_areas(Kernel& kernel, const Visit& visit, const std::function<
   RINGSIDE_TRY(const auto count, kernel.read<std::uint32_t>(count_at));
   if (count > kMaxNodes)
     return fail(Errc::out_of_bounds, "vmalloc is said to have " + std::to_string(count) + " nodes");
+  std::uint64_t left = kMaxVmallocAreas;  // of all nodes: a hostile guest may give each the same tree
   for (std::uint32_t i = 0; i < count; ++i) {
-    auto walked = walk_rb_tree(kernel, nodes + i * size + root, kMaxVmallocAreas,
-                               [&](Gva node) { return visit(Gva{node - Gva{link}}); });
+    auto walked = walk_rb_tree(kernel, nodes + i * size + root, left, [&](Gva node) {
+      --left;
+      return visit(Gva{node - Gva{link}});
+    });
     if (!walked) problem(std::move(walked).error());
   }
   return {};

@@ -120,7 +120,7 @@ class Reader {
     const std::uint32_t count = aux_.u32(function_count_).value_or(0);
     const Gva functions = aux_.pointer(functions_).value_or(Gva{0});
     if (count == 0 || functions.value == 0) return;
-    if (count > kMaxSubprograms)
+    if (count > kMaxSubprograms || subprograms_.size() > kMaxBpfPrograms)
       return lost(Error{Errc::out_of_bounds, "it claims " + std::to_string(count) + " functions"});
     for (std::uint32_t i = 0; i < count; ++i) {
       const auto at = kernel_.read_pointer(functions + std::uint64_t{i} * kernel_.pointer_size());

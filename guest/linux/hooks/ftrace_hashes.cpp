@@ -7,7 +7,7 @@ namespace ringside::guest::linux {
 
 namespace {
 
-constexpr std::uint64_t kMaxSizeBits = 20;  // the kernel's own bound is 12 (FTRACE_HASH_MAX_BITS)
+constexpr std::uint64_t kMaxSizeBits = 12;  // FTRACE_HASH_MAX_BITS, kernel/trace/ftrace.c
 
 }  // namespace
 
@@ -29,7 +29,7 @@ Result<std::uint64_t> FtraceHashes::count(Gva hash) {
   return hash_.integer(count_).value_or(0);
 }
 
-void FtraceHashes::walk(Gva hash, std::uint64_t max, const std::function<void(Gva, Gva)>& visit,
+void FtraceHashes::walk(Gva hash, std::uint64_t& left, const std::function<void(Gva, Gva)>& visit,
                         const std::function<void(Error)>& problem) {
   if (hash.value == 0) return;
   for (const auto* missing : {&hash_.missing(), &entry_.missing()})
@@ -44,8 +44,9 @@ void FtraceHashes::walk(Gva hash, std::uint64_t max, const std::function<void(Gv
   const HashBuckets buckets{hash_.pointer(buckets_).value_or(Gva{0}), std::uint64_t{1} << bits,
                             kernel_.pointer_size(), 0, false};
   walk_buckets(
-      kernel_, buckets, max,
+      kernel_, buckets, left,
       [&](Gva node) {
+        --left;
         if (auto read = entry_.read(Gva{node - Gva{*node_}}); !read)
           problem(std::move(read).error());
         else

@@ -16,8 +16,9 @@ class FtraceHashes {
 
   /// Entries that a struct ftrace_hash says to have. 0 for a null pointer.
   Result<std::uint64_t> count(Gva hash);
-  /// Visits `ip` and `direct` of each entry, at most `max`; `problem` is told what is torn.
-  void walk(Gva hash, std::uint64_t max, const std::function<void(Gva ip, Gva direct)>& visit,
+  /// Visits `ip` and `direct` of each entry. `left`: how many entries may still be looked at, in this hash
+  /// and those after it. `problem` is told what is torn.
+  void walk(Gva hash, std::uint64_t& left, const std::function<void(Gva ip, Gva direct)>& visit,
             const std::function<void(Error)>& problem);
 
  private:

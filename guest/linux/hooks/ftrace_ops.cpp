@@ -164,6 +164,7 @@ Result<Listing<FtraceHandler>> ftrace_handlers(Kernel& kernel, bool filters) {
 
 Result<Listing<FtraceFilter>> ftrace_filters(Kernel& kernel) {
   Listing<FtraceFilter> listing;
+  std::uint64_t left = kMaxFtraceFilters;
   OpsReader reader(kernel);
   FtraceHashes hashes(kernel);
   const auto problem = [&](Error error) { listing.problem(std::move(error)); };
@@ -176,7 +177,7 @@ Result<Listing<FtraceFilter>> ftrace_filters(Kernel& kernel) {
             continue;
           }
           hashes.walk(
-              *hash, kMaxFtraceFilters - listing.entries.size(),
+              *hash, left,
               [&](Gva ip, Gva) {
                 listing.entries.push_back({at, excluded, ip});
               },
@@ -193,8 +194,9 @@ Result<Listing<FtraceDirectCall>> ftrace_direct_calls(Kernel& kernel) {
   if (!variable) return listing;
   RINGSIDE_TRY(const Gva hash, kernel.read_pointer(*variable));
   FtraceHashes hashes(kernel);
+  std::uint64_t left = kMaxFtraceFilters;
   hashes.walk(
-      hash, kMaxFtraceFilters,
+      hash, left,
       [&](Gva ip, Gva direct) {
         listing.entries.push_back({ip, Gva{direct.value & ~std::uint64_t{1}}, (direct.value & 1) != 0});
       },

@@ -49,10 +49,12 @@ class Reader {
     if (!walked) listing_.problem(walked.error().within("probes at one address"));
   }
 
- private:
-  bool full() const { return listing_.entries.size() >= 4 * kMaxKprobes; }
+  /// Lists that a hostile guest runs into one another would be walked once for each of their probes.
+  bool full() const { return taken_ >= 2 * kMaxKprobes; }
 
+ private:
   bool take(Gva probe, std::optional<Gva> manager) {
+    ++taken_;
     if (auto read = kprobe_.read(probe); !read) {
       listing_.problem(read.error().within("the kprobe at " + to_string(probe)));
       return false;
@@ -96,6 +98,7 @@ class Reader {
   Listing<KprobeHandler>& listing_;
   Result<std::uint32_t> hlist_, list_, in_kretprobe_;
   std::optional<Gva> return_handler_;
+  std::uint64_t taken_ = 0;
   ObjectReader kprobe_{kernel_, "kprobe"}, kretprobe_{kernel_, "kretprobe"}, rethooks_{kernel_, "rethook"};
   const Member address_ = kprobe_.add("addr"), flags_ = kprobe_.add("flags"),
                pre_ = kprobe_.add("pre_handler"), post_ = kprobe_.add("post_handler"),
@@ -117,9 +120,10 @@ Result<Listing<KprobeHandler>> kprobe_handlers(Kernel& kernel) {
       kernel, {*table, kTableSize, kernel.pointer_size(), 0, false}, kMaxKprobes,
       [&](Gva node) {
         reader.take(node);
-        return true;
+        return !reader.full();
       },
       [&](Error error) { listing.problem(error.within("kprobe_table")); });
+  if (reader.full()) listing.problem({Errc::out_of_bounds, "more kprobes than can be"});
   return listing;
 }
 

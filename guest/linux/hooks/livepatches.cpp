@@ -70,9 +70,12 @@ class Reader {
   template <class Take>
   void walk(Gva head, std::uint32_t link, std::string_view what, Take&& take) {
     const auto walked = walk_list(kernel_, head, kMaxLivepatchEntries, [&](Gva node) {
+      if (visited_++ >= 4 * kMaxLivepatchEntries) return false;
       take(Gva{node - Gva{link}});
-      return listing_.entries.size() < 4 * kMaxLivepatchEntries;
+      return true;
     });
+    if (visited_ >= 4 * kMaxLivepatchEntries)
+      problem({Errc::out_of_bounds, "more entries than can be"}, what);
     if (!walked) problem(walked.error(), what);
   }
 
@@ -115,6 +118,7 @@ class Reader {
                               in_stack_ = kernel_.offset("klp_func", "stack_node"),
                               in_ops_ = kernel_.offset("klp_ops", "node");
   const Result<Field> name_of_module_ = kernel_.field("module", "name");
+  std::uint64_t visited_ = 0;  ///< of all lists: a hostile guest may run them into one another
   std::uint32_t objects_ = 0, functions_ = 0, stack_ = 0;
 };
 

@@ -38,6 +38,7 @@ class Reader {
     if (!entry_.missing().empty()) return fail(entry_.missing().front());
     RINGSIDE_TRY(const std::uint32_t link, kernel_.offset("security_hook_list", "list"));
     for (const auto& member : members) {
+      if (full()) break;
       LsmHook hook;
       hook.hook = member.path;
       const auto walked = walk_hlist(kernel_, heads + member.field.offset, kMaxLsmFunctions, [&](Gva node) {
@@ -60,6 +61,7 @@ class Reader {
     RINGSIDE_TRY(key_function_, kernel_.field("static_call_key", "func"));
     RINGSIDE_TRY(key_enabled_, kernel_.field_of("static_key_false", {"key.enabled.counter"}));
     for (const auto& member : members) {
+      if (full()) break;
       const std::uint64_t places = size == 0 ? 0 : member.field.size / size;
       if (places > kMaxLsmFunctions) {
         listing_.problem({Errc::out_of_bounds, "LSM hook " + member.path + " has too many places"});
@@ -76,6 +78,11 @@ class Reader {
   }
 
  private:
+  bool full() {
+    if (listing_.entries.size() < kMaxLsmHooks) return false;
+    listing_.problem({Errc::out_of_bounds, "more LSM hooks than can be"});
+    return true;
+  }
   void take_call(Gva at, LsmHook& hook) {
     const auto lost = [&](const Error& error) { listing_.problem(error.within("LSM hook " + hook.hook)); };
     if (auto read = call_.read(at); !read) return lost(read.error());

@@ -15,6 +15,8 @@ using Member = ObjectReader::Member;
 using Presence = ObjectReader::Presence;
 
 constexpr std::size_t kMaxName = 128;
+// Of all tracepoints together: a hostile guest may give each the same ones.
+constexpr std::uint64_t kMaxAllProbes = 1u << 17;
 
 class Reader {
  public:
@@ -88,7 +90,7 @@ class Reader {
         return listing_.problem(read.error().within("probes of tracepoint " + point.name));
       const Gva function = probe_.pointer(function_).value_or(Gva{0});
       if (function.value == 0) return;
-      if (point.probes == kMaxProbes)
+      if (point.probes == kMaxProbes || all_probes_++ >= kMaxAllProbes)
         return listing_.problem(
             {Errc::out_of_bounds, "the probes of tracepoint " + point.name + " do not end"});
       const auto priority = probe_.u32(priority_);
@@ -101,7 +103,7 @@ class Reader {
   Kernel& kernel_;
   bool names_;
   Listing<Tracepoint>& listing_;
-  std::uint64_t probe_size_ = 0;
+  std::uint64_t probe_size_ = 0, all_probes_ = 0;
   ObjectReader tracepoint_{kernel_, "tracepoint"}, probe_{kernel_, "tracepoint_func"},
       extra_reader_{kernel_, "tracepoint_ext"};
   const Member name_ = tracepoint_.add("name"),

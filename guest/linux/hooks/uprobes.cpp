@@ -49,6 +49,8 @@ class Reader {
     if (auto walked = walk_consumers(handler); !walked)
       listing_.problem(walked.error().within("consumers of the uprobe at " + to_string(probe)));
   }
+  /// Consumers of all probes together: a hostile guest may give each probe the same ones.
+  bool full() const { return taken_ >= kMaxUprobes; }
 
  private:
   /// A list from 6.12 on, before that a chain.
@@ -57,7 +59,7 @@ class Reader {
     if (link_)
       return walk_list(kernel_, head, kMaxUprobeConsumers, [&](Gva node) {
         add(handler, Gva{node - Gva{*link_}});
-        return true;
+        return !full();
       });
     RINGSIDE_TRY(Gva at, kernel_.read_pointer(head));
     for (std::unordered_set<std::uint64_t> seen; at.value != 0;) {
@@ -70,6 +72,8 @@ class Reader {
   }
 
   bool add(UprobeHandler handler, Gva consumer) {
+    if (full()) return false;
+    ++taken_;
     if (auto read = consumer_.read(consumer); !read) {
       listing_.problem(read.error().within("the uprobe_consumer at " + to_string(consumer)));
       return false;
@@ -95,6 +99,7 @@ class Reader {
 
   Kernel& kernel_;
   bool paths_;
+  std::uint64_t taken_ = 0;
   Listing<UprobeHandler>& listing_;
   Result<std::uint32_t> node_;
   Result<Field> consumers_;
@@ -119,8 +124,9 @@ Result<Listing<UprobeHandler>> uprobe_handlers(Kernel& kernel, bool paths) {
   RINGSIDE_CHECK(reader.usable());
   const auto walked = walk_rb_tree(kernel, *tree, kMaxUprobes, [&](Gva node) {
     reader.take(node);
-    return listing.entries.size() < kMaxUprobes;
+    return !reader.full();
   });
+  if (reader.full()) listing.problem({Errc::out_of_bounds, "more uprobes than can be"});
   if (!walked) listing.problem(walked.error().within("uprobes_tree"));
   return listing;
 }

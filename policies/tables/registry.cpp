@@ -3,6 +3,7 @@
 #include "policies/tables/linux/golden_tables.h"
 #include "policies/tables/linux/text_tables.h"
 #include "policies/tables/linux/pages_tables.h"
+#include "policies/tables/linux/trace_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -28,10 +29,17 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      bpf_links_table(),
+      bpf_maps_table(),
+      bpf_programs_table(),
       cpus_table(),
       dmesg_table(),
       executable_pages_table(),
       file_pages_table(),
+      fprobes_table(),
+      ftrace_direct_calls_table(),
+      ftrace_filters_table(),
+      ftrace_ops_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
@@ -40,6 +48,9 @@ const std::vector<Table>& tables() {
       kernel_rodata_changes_table(),
       kernel_table(),
       kernel_text_changes_table(),
+      kprobes_table(),
+      livepatches_table(),
+      lsm_hooks_table(),
       memory_ranges_table(),
       module_parameters_table(),
       module_regions_table(),
@@ -61,14 +72,17 @@ const std::vector<Table>& tables() {
       registers_table(),
       socket_views_table(),
       sockets_table(),
+      static_call_keys_table(),
       symbols_table(),
       syscalls_table(),
       sysctl_table(),
       text_references_table(),
       threads_table(),
+      tracepoints_table(),
       tss_table(),
       type_members_table(),
       types_table(),
+      uprobes_table(),
       vcpus_table(),
       vmalloc_areas_table(),
   };

@@ -37,5 +37,6 @@ std::vector<Attack> all_attacks();
 std::vector<Attack> view_attacks();
 std::vector<Attack> text_attacks();
 std::vector<Attack> pages_attacks();
+std::vector<Attack> trace_attacks();
 
 }  // namespace ringside::lab

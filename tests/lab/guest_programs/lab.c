@@ -32,6 +32,7 @@ static const struct Command kCommands[] = {
     {"capture", command_capture},
     {"send", command_send},
     {"kexec", command_kexec},
+    {"bpf", command_bpf},
 };
 
 void die(const char* what) {

@@ -42,6 +42,7 @@ int command_populate(char** arguments);
 int command_capture(char** arguments);
 int command_send(char** arguments);
 int command_kexec(char** arguments);
+int command_bpf(char** arguments);
 
 /// A tar archive (POSIX ustar) that is written to `out`.
 void tar_add(FILE* out, const char* name, const char* bytes, size_t size);

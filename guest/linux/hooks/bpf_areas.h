@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "guest/linux/kernel.h"
+#include "guest/linux/listing.h"
+
+#include <cstdint>
+
+namespace ringside::guest::linux {
+
+/// Most areas of vmalloc that are looked at.
+inline constexpr std::uint64_t kMaxVmallocAreas = 1u << 20;
+
+/// The areas of vmalloc that hold a struct bpf_prog: those that bpf_prog_alloc_no_stats() or
+/// bpf_prog_realloc() asked for (kernel/bpf/core.c), by vm_struct.caller. Every program stands at the start
+/// of one, whether it is listed anywhere or not. An error means that nothing could be said.
+Result<Listing<Gva>> bpf_program_areas(Kernel& kernel);
+
+}  // namespace ringside::guest::linux

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "policies/tables/linux/subsystem_tables.h"
 #include "policies/tables/support.h"
 
 #include <algorithm>
@@ -24,15 +25,25 @@ std::string_view to_string(ColumnType type) {
 const std::vector<Table>& tables() {
   // clang-format off: one a line
   static const std::vector<Table> all = {
+      binary_formats_table(),
+      character_devices_table(),
       cpus_table(),
+      device_operations_table(),
       dmesg_table(),
+      file_operations_table(),
       file_pages_table(),
+      file_systems_table(),
       gdt_table(),
       guest_table(),
       idt_table(),
+      input_handlers_table(),
       interfaces_table(),
+      interrupt_handlers_table(),
       interrupt_stacks_table(),
       kernel_table(),
+      kernel_settings_table(),
+      kernel_threads_table(),
+      line_disciplines_table(),
       memory_ranges_table(),
       module_parameters_table(),
       module_regions_table(),
@@ -40,20 +51,32 @@ const std::vector<Table>& tables() {
       modules_table(),
       mounts_table(),
       msrs_table(),
+      netfilter_hooks_table(),
+      network_protocols_table(),
+      notifiers_table(),
+      packet_handlers_table(),
       page_mappings_table(),
+      proc_entries_table(),
       process_files_table(),
       process_maps_table(),
       processes_table(),
       registers_table(),
+      sequence_operations_table(),
       sockets_table(),
+      softirqs_table(),
       symbols_table(),
       syscalls_table(),
       sysctl_table(),
+      sysctl_handlers_table(),
+      sysrq_keys_table(),
       threads_table(),
+      timers_table(),
       tss_table(),
+      tty_drivers_table(),
       type_members_table(),
       types_table(),
       vcpus_table(),
+      work_items_table(),
   };
   // clang-format on
   return all;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/hooks/percpu.h"
 
+#include "guest/linux/symbol_extent.h"
+
 #include <string>
 
 namespace ringside::guest::linux {
@@ -14,11 +16,12 @@ void each_cpu(Kernel& kernel, std::string_view symbol, Hooks& into,
   for (unsigned cpu = 0; cpu < offsets->size(); ++cpu) visit(*variable + (*offsets)[cpu], cpu);
 }
 
-Result<std::uint64_t> size_of_variable(Kernel& kernel, std::string_view name) {
+Result<std::uint64_t> size_of_variable(Kernel& kernel, std::string_view name, std::uint64_t most) {
   RINGSIDE_TRY(const auto btf, kernel.btf());
-  const auto id = btf->find(Btf::Kind::variable, name);
-  if (!id) return fail(Errc::not_found, "this kernel's types do not tell of variable " + std::string(name));
-  return btf->size_of(btf->refers_to(*id));
+  if (const auto id = btf->find(Btf::Kind::variable, name)) return btf->size_of(btf->refers_to(*id));
+  // Before 5.11 or so types tell of no variables: as much as there is room for.
+  RINGSIDE_TRY(const Gva variable, kernel.symbol(name));
+  return bytes_to_next_symbol(kernel, variable, most);
 }
 
 }  // namespace ringside::guest::linux

@@ -13,7 +13,7 @@ namespace ringside::guest::linux {
 void each_cpu(Kernel& kernel, std::string_view symbol, Hooks& into,
               const std::function<void(Gva variable, unsigned cpu)>& visit);
 
-/// Bytes of a per-CPU variable by the kernel's types, which tell those of variables too.
-Result<std::uint64_t> size_of_variable(Kernel& kernel, std::string_view name);
+/// Bytes of a per-CPU variable: by the kernel's types, or up to the next variable, at most `most`.
+Result<std::uint64_t> size_of_variable(Kernel& kernel, std::string_view name, std::uint64_t most);
 
 }  // namespace ringside::guest::linux

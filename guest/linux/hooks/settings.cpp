@@ -136,7 +136,8 @@ void require_taints(Kernel& kernel, Listing<Setting>& into) {
 }
 
 /// The state of SELinux is one object (security/selinux/include/security.h).
-void take_selinux(Kernel& kernel, Listing<Setting>& into) {
+void take_selinux(Kernel& kernel, Listing<Setting>& into,
+                  const std::function<bool(std::string_view)>& wanted) {
   const auto state = kernel.find_symbol("selinux_state");
   const auto field = kernel.field("selinux_state", "enforcing"),
              initialised = kernel.field("selinux_state", "initialized");
@@ -149,12 +150,12 @@ void take_selinux(Kernel& kernel, Listing<Setting>& into) {
   setting.name = "selinux_state.enforcing";
   setting.number = static_cast<std::int64_t>(*enforcing);
   setting.gva = *state + field->offset;
-  into.entries.push_back(setting);
+  if (wanted(setting.name)) into.entries.push_back(setting);
   setting.name = "selinux_state.initialized";
   setting.number = static_cast<std::int64_t>(*loaded);
   setting.way = Way::rises;
   setting.gva = *state + initialised->offset;
-  into.entries.push_back(std::move(setting));
+  if (wanted(setting.name)) into.entries.push_back(std::move(setting));
 }
 
 }  // namespace
@@ -173,13 +174,14 @@ std::string_view to_string(Setting::Way way) {
   return "any";
 }
 
-Result<Listing<Setting>> settings(Kernel& kernel) {
+Result<Listing<Setting>> settings(Kernel& kernel, const std::function<bool(std::string_view)>& wanted) {
   if (const auto booted = kernel.booted(); booted && !*booted)
     return fail(Errc::unavailable, "the kernel is still booting");
   Listing<Setting> listing;
   SettingReader reader(kernel);
-  for (const Known& known : kKnown) reader.take(known, listing);
-  take_selinux(kernel, listing);
+  for (const Known& known : kKnown)
+    if (wanted(known.name)) reader.take(known, listing);
+  take_selinux(kernel, listing, wanted);
   require_taints(kernel, listing);
   if (!reader.unknown().empty())
     listing.problem(

@@ -5,6 +5,7 @@
 #include "guest/linux/listing.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,8 +33,8 @@ struct Setting {
 };
 std::string_view to_string(Setting::Way way);
 
-/// The settings that this kernel has. Problems name those that it may have and whose place it does not tell.
-/// `unavailable` while the kernel boots: then much is not set yet.
-Result<Listing<Setting>> settings(Kernel& kernel);
+/// The settings that this kernel has, as far as `wanted` takes their names. Problems name those that it may
+/// have and whose place it does not tell. `unavailable` while the kernel boots: then much is not set yet.
+Result<Listing<Setting>> settings(Kernel& kernel, const std::function<bool(std::string_view)>& wanted);
 
 }  // namespace ringside::guest::linux

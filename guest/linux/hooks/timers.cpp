@@ -111,8 +111,10 @@ Result<Hooks> timers(Kernel& kernel) {
   WheelReader wheel(kernel, hooks);
   if (wheel.problem()) return fail(wheel.problem()->within("timers"));
   RINGSIDE_TRY(const auto size, kernel.types().value()->size_of("timer_base"));
-  RINGSIDE_TRY(const auto bases, size_of_variable(kernel, "timer_bases"));
-  const std::uint64_t count = size == 0 ? 0 : std::min<std::uint64_t>(bases / size, 16);
+  // Two, from 6.10 on three (NR_BASES).
+  constexpr std::uint64_t kMaxBases = 3;
+  RINGSIDE_TRY(const auto bases, size_of_variable(kernel, "timer_bases", kMaxBases * size));
+  const std::uint64_t count = size == 0 ? 0 : std::min(bases / size, kMaxBases);
   each_cpu(kernel, "timer_bases", hooks, [&](Gva at, unsigned cpu) {
     for (std::uint64_t i = 0; i < count; ++i)
       if (auto done = wheel.base(at + i * size, cpu); !done)

@@ -9,9 +9,10 @@ namespace {
 
 namespace linux = guest::linux;
 
-Result<void> fill(guest::Snapshot& snapshot, const TableRequest&, RowSink& sink) {
+Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(auto* kernel, linux::Kernel::of(snapshot));
-  RINGSIDE_TRY(const auto all, linux::settings(*kernel));
+  RINGSIDE_TRY(const auto all,
+               linux::settings(*kernel, [&](std::string_view name) { return request.wants("name", name); }));
   report_problems(all, sink);
   for (const auto& setting : all.entries) {
     const auto number = [](const std::optional<std::int64_t>& value) {
@@ -48,7 +49,7 @@ Table kernel_settings_table() {
                    "of tainted_mask: the taints of the modules that are loaded", Stability::live},
                   {"source", ColumnType::text, "how it was found: symbol, sysctl", Stability::kept},
                   {"gva", ColumnType::address, "where it stands", Stability::kept}},
-      .pushdown = {},
+      .pushdown = {"name"},
       .identity = {"name"},
       .example = "SELECT name, value, normal FROM kernel_settings WHERE value <> normal",
       .in_baseline = true,

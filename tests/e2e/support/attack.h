@@ -29,5 +29,6 @@ struct Attack {
 };
 
 // One function a subject, in tests/e2e/attacks.
+std::vector<Attack> subsystem_attacks();
 
 }  // namespace ringside::lab

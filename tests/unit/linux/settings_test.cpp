@@ -12,8 +12,10 @@ namespace {
 
 using ringside::testing::HookWorld;
 
+const auto kAll = [](std::string_view) { return true; };
+
 std::optional<Setting> find(Kernel& kernel, std::string_view name) {
-  const auto all = settings(kernel).value();
+  const auto all = settings(kernel, kAll).value();
   const auto found = std::ranges::find(all.entries, name, &Setting::name);
   return found == all.entries.end() ? std::nullopt : std::optional(*found);
 }
@@ -25,7 +27,7 @@ TEST(Settings, AreTextsAndSignedNumbers) {
   EXPECT_EQ(find(world.kernel, "modules_disabled")->way, Setting::Way::rises);
   // What the kernel was built without is no row and no problem.
   EXPECT_FALSE(find(world.kernel, "apparmor_enabled"));
-  EXPECT_TRUE(settings(world.kernel)->problems.empty());
+  EXPECT_TRUE(settings(world.kernel, kAll)->problems.empty());
 }
 
 TEST(Settings, TheTaintMustHoldThoseOfTheModules) {
@@ -47,7 +49,7 @@ TEST(Settings, AVariableOfTheBootIsLeftOut) {
 TEST(Settings, AreUnknownWhileTheKernelBoots) {
   HookWorld world;
   world.kernel.put(world.kernel.symbol("system_state").value(), std::uint32_t{0});
-  const auto all = settings(world.kernel);
+  const auto all = settings(world.kernel, kAll);
   ASSERT_FALSE(all);
   EXPECT_EQ(all.error().code, Errc::unavailable);
 }
@@ -55,7 +57,7 @@ TEST(Settings, AreUnknownWhileTheKernelBoots) {
 TEST(Settings, AKernelWithoutNamesForItsVariablesSaysOnceWhatItDoesNotTell) {
   ringside::testing::FakeKernel kernel(32);
   kernel.set_recovered_types(nullptr);
-  const auto all = settings(kernel).value();
+  const auto all = settings(kernel, kAll).value();
   EXPECT_TRUE(all.entries.empty());
   ASSERT_EQ(all.problems.size(), 1u);
   EXPECT_NE(all.problems[0].message.find("settings modprobe_path, core_pattern"), std::string::npos);

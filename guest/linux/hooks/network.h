@@ -23,4 +23,8 @@ Result<Hooks> network_protocols(Kernel& kernel);
 /// (rx_handler), the XDP program's code. `group` is the interface.
 Result<Hooks> device_operations(Kernel& kernel);
 
+/// What sockets have their work done by: functions of struct sock, its protocol, the operations of its struct
+/// socket. `number` is the family (AF_*), `name` a process that has it open.
+Result<Hooks> socket_operations(Kernel& kernel);
+
 }  // namespace ringside::guest::linux

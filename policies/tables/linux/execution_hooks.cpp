@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/hooks/callbacks.h"
 #include "guest/linux/hooks/execution.h"
 #include "policies/tables/linux/hook_rows.h"
 #include "policies/tables/linux/subsystem_tables.h"
@@ -87,6 +88,27 @@ Table kernel_threads_table() {
       .in_baseline = false,
       .baseline_where = {},
       .fill = fill_hooks<linux::kernel_threads, HookColumn::number, HookColumn::name, HookColumn::object>};
+}
+
+Table kernel_callbacks_table() {
+  return {.name = "kernel_callbacks",
+          .doc =
+              "Linux: what is called when CPUs come and go, when the system sleeps, to read the time and to "
+              "measure.",
+          .columns = hook_columns(
+              {{"list", ColumnType::text,
+                "cpuhp_hp_states, syscore_ops_list or syscore_list, clocksource_list, clockevent_devices, "
+                "pmu_idr"},
+               {"name", ColumnType::text, "of the object, where it has one"},
+               {"number", ColumnType::integer, "of cpuhp_hp_states the state, of pmu_idr the type"},
+               {"slot", ColumnType::text, "startup, read, event_init, ..."}}),
+          .pushdown = {},
+          .identity = {"gva"},
+          .example = "SELECT list, name, slot, symbol FROM kernel_callbacks WHERE module IS NOT NULL",
+          .in_baseline = false,
+          .baseline_where = {},
+          .fill = fill_hooks<linux::kernel_callbacks, HookColumn::group, HookColumn::name, HookColumn::number,
+                             HookColumn::slot>};
 }
 
 }  // namespace ringside::policies

@@ -82,4 +82,24 @@ Table device_operations_table() {
                              HookColumn::netns>};
 }
 
+Table socket_operations_table() {
+  return {.name = "socket_operations",
+          .doc = "Linux: what sockets have their work done by.",
+          .columns = hook_columns(
+              {{"object", ColumnType::text, "sock, or socket: its side of the file"},
+               {"owner", ColumnType::text, "a process that has it open"},
+               {"family", ColumnType::integer, "AF_*: 1 local, 2 IPv4, 10 IPv6, 17 packet"},
+               {"slot", ColumnType::text, "sk_data_ready, sk_destruct, ...; sk_prot, ops"},
+               {"kind", ColumnType::text, "function, or table: the pointer leads to a table of functions"},
+               {"sock", ColumnType::address, "its struct sock or socket", Stability::kept}},
+              "pointer", "what it holds"),
+          .pushdown = {},
+          .identity = {"gva"},
+          .example = "SELECT owner, slot, symbol FROM socket_operations WHERE slot = 'sk_data_ready'",
+          .in_baseline = false,
+          .baseline_where = {},
+          .fill = fill_hooks<linux::socket_operations, HookColumn::group, HookColumn::name,
+                             HookColumn::number, HookColumn::slot, HookColumn::kind, HookColumn::object>};
+}
+
 }  // namespace ringside::policies

@@ -12,6 +12,7 @@ Table netfilter_hooks_table();
 Table packet_handlers_table();
 Table network_protocols_table();
 Table device_operations_table();
+Table socket_operations_table();
 
 Table proc_entries_table();
 Table sequence_operations_table();
@@ -30,6 +31,7 @@ Table work_items_table();
 Table softirqs_table();
 Table interrupt_handlers_table();
 Table kernel_threads_table();
+Table kernel_callbacks_table();
 
 Table sysctl_handlers_table();
 Table kernel_settings_table();

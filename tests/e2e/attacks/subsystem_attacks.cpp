@@ -84,6 +84,12 @@ void add_network(std::vector<Attack>& all) {
   all.push_back(redirect("give an interface operations of its own", "traffic hidden by ndo_start_xmit",
                          "linux-network-hooks/device-tables",
                          "device_operations WHERE device = 'lo' AND slot = 'netdev_ops'"));
+  all.push_back(redirect("redirect sk_data_ready of a socket", "backdoors in open connections",
+                         "linux-network-hooks/sockets",
+                         "socket_operations WHERE slot = 'sk_data_ready' ORDER BY gva"));
+  all.push_back(redirect("give a socket a protocol of its own", "sk_prot copied and changed",
+                         "linux-network-hooks/socket-tables",
+                         "socket_operations WHERE slot = 'sk_prot' ORDER BY gva"));
   all.push_back({"take an interface's packets away", "rx_handler of a sniffer", "linux-network-hooks/devices",
                  [](Database& database) {
                    return poke_number(database,
@@ -151,6 +157,10 @@ void add_execution(std::vector<Attack>& all) {
   all.push_back(redirect("redirect a loader of programs", "rootkits by register_binfmt()",
                          "linux-execution/binary-formats",
                          "binary_formats WHERE slot = 'load_binary' ORDER BY place"));
+  all.push_back(redirect(
+      "redirect the clock", "functions of struct clocksource", "linux-execution/callbacks",
+      "kernel_callbacks WHERE list = 'clocksource_list' AND slot = 'suspend' OR list = 'cpuhp_hp_states' "
+      "ORDER BY list DESC, gva DESC"));
   all.push_back({"redirect the handler of a sysctl", "proc_handler of kernel.modprobe",
                  "linux-execution/sysctl", [](Database& database) {
                    return poke_number(database,

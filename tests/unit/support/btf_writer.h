@@ -85,12 +85,6 @@ class BtfWriter {
     }
     return next_++;
   }
-  /// A variable of the data section, global.
-  Id variable(std::string_view name, Id of) {
-    type(name, Kind::variable, 0, false, of);
-    word(1);
-    return next_++;
-  }
   Id function_proto(Id returns, const std::vector<Id>& parameters) {
     type("", Kind::function_proto, static_cast<std::uint32_t>(parameters.size()), false, returns);
     for (const Id parameter : parameters) {

@@ -148,9 +148,7 @@ class HookWorld {
     define("work_struct", {p("data"), l("entry"), f("func")}, &work);
     define("timer_list", {part("entry", hnode, 16), f("function")}, &timer);
     define("delayed_work", {part("work", work, 32), part("timer", timer, 24)});
-    Id base = 0;
-    define("timer_base", {p("lock"), part("vectors", btf.array(hhead, 4), 32)}, &base);
-    btf.variable("timer_bases", btf.array(base, 2));
+    define("timer_base", {p("lock"), part("vectors", btf.array(hhead, 4), 32)});
     define("hrtimer", {part("node", rnode, 24), f("function")});
     define("hrtimer_clock_base", {p("seq"), part("active", rroot, 8)}, &clock);
     define("hrtimer_cpu_base", {p("lock"), part("clock_base", btf.array(clock, 2), 32)});

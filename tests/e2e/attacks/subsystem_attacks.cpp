@@ -84,6 +84,12 @@ void add_network(std::vector<Attack>& all) {
   all.push_back(redirect("give an interface operations of its own", "traffic hidden by ndo_start_xmit",
                          "linux-network-hooks/device-tables",
                          "device_operations WHERE device = 'lo' AND slot = 'netdev_ops'"));
+  all.push_back({"point into the middle of a function", "an ops pointer into the middle of a kernel function",
+                 "linux-network-hooks/protocols", [](Database& database) {
+                   return poke_number(database,
+                                      "SELECT gva, function + 5 FROM network_protocols WHERE list = "
+                                      "'proto_list' AND name = 'UDP' AND slot = 'sendmsg'");
+                 }});
   all.push_back(redirect("redirect sk_data_ready of a socket", "backdoors in open connections",
                          "linux-network-hooks/sockets",
                          "socket_operations WHERE slot = 'sk_data_ready' ORDER BY gva"));

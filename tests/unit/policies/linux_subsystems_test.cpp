@@ -104,6 +104,13 @@ TEST(SubsystemPolicies, ANetfilterHookOfNobodysIsFound) {
                                     "4026531840) calls - at 0xffffffffc0500000")));
 }
 
+TEST(SubsystemPolicies, TheMiddleOfAFunctionOfTheKernelIsFound) {
+  const Subsystems found(
+      [](HookWorld& world) { world.kernel.put_pointer(world.proto_sendmsg, HookWorld::function(8) + 5); });
+  EXPECT_THAT(found.violated, ElementsAre("linux-network-hooks/protocols"));
+  EXPECT_THAT(found.messages, ElementsAre(HasSubstr("sendmsg of TCP (-) is function_8+0x5 at")));
+}
+
 TEST(SubsystemPolicies, AModuleOnTheChainOfModulesIsAFinding) {
   const Subsystems found(
       [](HookWorld& world) { world.kernel.put_pointer(world.module_block, HookWorld::kModule + 0x10); });

@@ -63,7 +63,7 @@ class HookWorld {
 
   void symbols() {
     kernel.define("_stext", Gva{kText}, 'T');
-    kernel.define("some_function", Gva{function(1)}, 't');
+    for (unsigned n = 1; n < 100; ++n) kernel.define("function_" + std::to_string(n), Gva{function(n)}, 't');
     kernel.define("__start_rodata", Gva{kRodata}, 'R');
     kernel.define("__end_rodata", Gva{kData}, 'R');
     kernel.define("exact_match", Gva{function(90)}, 't');

@@ -38,5 +38,6 @@ std::vector<Attack> view_attacks();
 std::vector<Attack> text_attacks();
 std::vector<Attack> pages_attacks();
 std::vector<Attack> trace_attacks();
+std::vector<Attack> subsystem_attacks();
 
 }  // namespace ringside::lab

@@ -41,6 +41,7 @@ TEST_P(RecordedTables, AreReadToTheirLastColumnOrSayWhatIsMissing) {
     for (const auto& column : table.columns) columns += ", count(\"" + std::string(column.name) + "\")";
     const auto result = database_->query("SELECT " + columns + " FROM " + std::string(table.name));
     if (table.name == "msrs") continue;                             // they were not recorded
+    if (table.name == "work_items") continue;                       // nothing waits most of the time
     if (table.name == "interrupt_stacks" && is_32_bit()) continue;  // the IST is one of 64-bit mode
     if (is_32_bit()) {
       // These kernels have no type information: a table may be unknown, but never silently empty.

@@ -57,7 +57,8 @@ Attempt<void> bind_needed_baseline(policies::Database& database, const policies:
   const auto compares = [](const std::string& table) {
     return table == "kernel_text_changes" || table == "module_text_changes" || table == "text_references";
   };
-  if (info.baseline_tables.empty() && std::none_of(info.tables.begin(), info.tables.end(), compares)) return {};
+  if (info.baseline_tables.empty() && std::none_of(info.tables.begin(), info.tables.end(), compares))
+    return {};
   RINGSIDE_TRY(const auto baseline, load_baseline(snapshot.info().key()));
   if (baseline) RINGSIDE_CHECK(database.bind_baseline(&*baseline));
   return {};

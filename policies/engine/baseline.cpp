@@ -94,7 +94,8 @@ void diff_table(const Table& table, const StoredTable& then, const StoredTable& 
     if (!now.contains(key)) all.push_back({name, key, "", "there", "gone"});
 }
 
-/// A guest that runs no Linux, or is still booting one, has no code to keep, which is no fault of the baseline.
+/// A guest that runs no Linux, or is still booting one, has no code to keep, which is no fault of the
+/// baseline.
 void take_text(guest::Snapshot& snapshot, Baseline& baseline) {
   const auto kernel = guest::linux::Kernel::of(snapshot);
   if (!kernel) return;
@@ -112,7 +113,8 @@ void diff_text(const Baseline& baseline, guest::Snapshot& snapshot, std::vector<
   namespace linux = guest::linux;
   if (!baseline.text) return;
   const auto kernel = linux::Kernel::of(snapshot);
-  if (!kernel) return all.push_back({"kernel_text_changes", "", "", "", "not read: " + kernel.error().message});
+  if (!kernel)
+    return all.push_back({"kernel_text_changes", "", "", "", "not read: " + kernel.error().message});
   linux::TextReferences references(**kernel, {linux::first_seen(baseline.text)});
   for (const bool of_modules : {false, true}) {
     const std::string table = of_modules ? "module_text_changes" : "kernel_text_changes";

@@ -154,8 +154,8 @@ void ReadSet::stretch() {
 bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
   settle();
   if (unreadable_) return false;
-  // Megabytes are compared piecemeal, while they are still in the CPU's cache; a guest that is stopped for each
-  // read is stopped once.
+  // Megabytes are compared piecemeal, while they are still in the CPU's cache; a guest that is stopped for
+  // each read is stopped once.
   const std::size_t batch = memory.stops_guest() ? ~std::size_t{0} : kBatch;
   const auto equal = [&](std::size_t piece, std::size_t offset, const std::byte* now, std::size_t size) {
     return std::memcmp(now, bytes_.data() + pieces_[piece].offset + offset, size) == 0;
@@ -190,7 +190,8 @@ bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
       const memory::ReadRequest& request = requests_[i - first];
       if (request.error) return false;
       for (std::size_t k = stretches_[i].first; k < stretches_[i].first + stretches_[i].count; ++k)
-        if (!equal(k, 0, request.into.data() + (pieces_[k].gpa - stretches_[i].gpa), pieces_[k].size)) return false;
+        if (!equal(k, 0, request.into.data() + (pieces_[k].gpa - stretches_[i].gpa), pieces_[k].size))
+          return false;
     }
     first = end;
   }

@@ -29,7 +29,8 @@ struct Arguments {
 
 /// Reads every table to its last row, so that the snapshot holds every page they touch; of those that read
 /// megabytes only the ones that were asked for.
-Result<std::vector<std::string>> touch_tables(guest::Snapshot& snapshot, const std::vector<std::string>& bulk) {
+Result<std::vector<std::string>> touch_tables(guest::Snapshot& snapshot,
+                                              const std::vector<std::string>& bulk) {
   RINGSIDE_TRY(auto database, policies::Database::create());
   database->bind(&snapshot);
   if (const auto kernel = guest::linux::Kernel::of(snapshot)) (*kernel)->hold_tables();
@@ -73,9 +74,9 @@ Result<std::uint64_t> read_everything(guest::Snapshot& snapshot) {
 Outcome save(Context& context, const Arguments& arguments) {
   for (const std::string& name : arguments.tables)
     if (policies::find_table(name) == nullptr)
-      return fail(Failure({Errc::invalid_argument, "there is no table \"" + name + "\"",
-                           "ringside tables lists them"},
-                          Exit::usage));
+      return fail(Failure(
+          {Errc::invalid_argument, "there is no table \"" + name + "\"", "ringside tables lists them"},
+          Exit::usage));
   RINGSIDE_TRY(auto session, Session::open(context.options));
   RINGSIDE_TRY(guest::live::LiveGuest * live, session->need_live("snapshot save"));
   std::unique_ptr<guest::live::FreezeWindow> window;

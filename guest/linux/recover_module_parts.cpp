@@ -110,7 +110,8 @@ std::optional<Offset> find_exports(Recovery& r, const Modules& all, Offset core,
 
 /// jump_entries, num_jump_entries: struct jump_entry {code, target, key}, each relative to itself; code and
 /// target lie in the module's text, but for those in code that was freed after its init.
-std::optional<Offset> find_jump_labels(Recovery& r, const Modules& all, Offset core, Offset first, Offset end) {
+std::optional<Offset> find_jump_labels(Recovery& r, const Modules& all, Offset core, Offset first,
+                                       Offset end) {
   constexpr std::uint32_t kMaxLabels = 4096, kLabelSize = 12, kTextSize = 8;
   std::size_t seen = 0;
   const auto fits = [&](const SampledTask& module, Offset at) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policies/engine/baseline.h"
-
 #include "guest/linux/text/kept_text.h"
 #include "guest/snapshot_stream.h"
+#include "policies/engine/baseline.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>

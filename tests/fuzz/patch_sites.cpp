@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A kernel that patches its code, damaged: the input is a list of writes over the memory that holds its tables
-// and its code. Whatever they say, working out what must stand where ends, and stays within its bounds.
+// A kernel that patches its code, damaged: the input is a list of writes over the memory that holds its
+// tables and its code. Whatever they say, working out what must stand where ends, and stays within its
+// bounds.
 #include "guest/linux/text/kept_text.h"
 #include "guest/linux/text/site_collector.h"
 #include "guest/linux/text/text_changes.h"
@@ -30,7 +31,8 @@ void build(TextWorld& world) {
   world.calls = {{at(0x30), func}, {at(0x40), func, 1}};
   world.records = {{at(0x50)}, {at(0x60), kEnabled | kTrampoline}, {at(0x70), kEnabled | kDirect}};
   const Gva ops = kernel.allocate(24), hash = kernel.allocate(16), bucket = kernel.allocate(8),
-            entry = kernel.allocate(32), hashes = kernel.allocate(16), end = kernel.define_variable("ftrace_list_end", 24);
+            entry = kernel.allocate(32), hashes = kernel.allocate(16),
+            end = kernel.define_variable("ftrace_list_end", 24);
   kernel.put(entry + 16, at(0x70).value);
   kernel.put(entry + 24, at(0x3000).value);
   kernel.put(bucket, entry.value);
@@ -47,7 +49,8 @@ void build(TextWorld& world) {
   kernel.put(probes, probe.value);
   world.patching(at(0x10), 1);
   world.code(at(0x10), {0xcc});
-  world.add_module("veth", Gva{TextWorld::kModule}, {{Gva{TextWorld::kModule + 16}, Gva{TextWorld::kModule + 64}, key}});
+  world.add_module("veth", Gva{TextWorld::kModule},
+                   {{Gva{TextWorld::kModule + 16}, Gva{TextWorld::kModule + 64}, key}});
   world.finish();
 }
 
@@ -68,7 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto& kernel = world.kernel;
   const auto bytes = std::as_bytes(std::span(data, size));
   for (std::size_t i = 0; i + kWrite <= bytes.size() && i < 64 * kWrite; i += kWrite)
-    kernel.memory().write({kFirst + *ringside::load_le<std::uint32_t>(bytes, i) % kSpan}, bytes.subspan(i + 4, 8));
+    kernel.memory().write({kFirst + *ringside::load_le<std::uint32_t>(bytes, i) % kSpan},
+                          bytes.subspan(i + 4, 8));
 
   linux::PatchSites& sites = linux::PatchSites::of(kernel);
   require(sites.all().size() <= linux::SiteCollector::kMaxSites);
@@ -78,8 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)sites.look(site);
   }
   for (const bool of_modules : {false, true})
-    (void)linux::text_changes(kernel, linux::TextReferences(kernel, {linux::first_seen(kept)}), {of_modules, true},
-                              [](const linux::TextChange& change) {
+    (void)linux::text_changes(kernel, linux::TextReferences(kernel, {linux::first_seen(kept)}),
+                              {of_modules, true}, [](const linux::TextChange& change) {
                                 require(!change.actual.empty());
                                 return true;
                               });

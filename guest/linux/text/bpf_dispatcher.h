@@ -14,7 +14,8 @@ struct BpfDispatcherEntry {
   std::optional<Gva> target;  ///< where it must jump; nullopt: no programs, no jump
 };
 
-/// That of XDP in kernels that patch its entry (kernel/bpf/dispatcher.c of 5.10; later ones use a static call).
+/// That of XDP in kernels that patch its entry (kernel/bpf/dispatcher.c of 5.10; later ones use a static
+/// call).
 std::optional<BpfDispatcherEntry> bpf_dispatcher_entry(Kernel& kernel);
 
 }  // namespace ringside::guest::linux

@@ -150,7 +150,8 @@ void add_ftrace_labels(SiteCollector& sites) {
     add("ftrace_regs_call", {now, all}, false);
   }
   // Up to 5.10 the graph tracer has a jump of its own (arch/x86/kernel/ftrace.c, ftrace_mod_jmp).
-  const auto graph_label = kernel.find_symbol("ftrace_graph_call"), active = kernel.find_symbol("ftrace_graph_active"),
+  const auto graph_label = kernel.find_symbol("ftrace_graph_call"),
+             active = kernel.find_symbol("ftrace_graph_active"),
              graph = kernel.find_symbol("ftrace_graph_caller"), stub = kernel.find_symbol("ftrace_stub");
   if (!graph_label || !active || !graph || !stub) return;
   if (const auto count = sites.value(*active, 4, "ftrace_graph_active"))

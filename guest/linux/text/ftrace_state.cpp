@@ -11,7 +11,8 @@ FtraceState::FtraceState(SiteCollector& sites) : sites_(sites), kernel_(sites.ke
 void FtraceState::read_ops() {
   ops_read_ = true;
   const auto list = kernel_.find_symbol("ftrace_ops_list"), end = kernel_.find_symbol("ftrace_list_end");
-  if (!list || !end) return sites_.problem({Errc::unavailable, "this kernel does not tell who traces functions"});
+  if (!list || !end)
+    return sites_.problem({Errc::unavailable, "this kernel does not tell who traces functions"});
   ObjectReader reader(kernel_, "ftrace_ops");
   const auto next = reader.add("next"), trampoline = reader.add("trampoline"),
              hashes = reader.add("func_hash");

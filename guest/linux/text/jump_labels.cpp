@@ -39,9 +39,7 @@ class JumpLabels {
   }
 
  private:
-  Gva wrap(std::uint64_t address) const {
-    return Gva{pointer_ == 8 ? address : address & 0xffffffff};
-  }
+  Gva wrap(std::uint64_t address) const { return Gva{pointer_ == 8 ? address : address & 0xffffffff}; }
 
   void add_entry(Gva code, Gva target, Gva tagged_key) {
     if ((tagged_key.value & kInit) != 0 || !sites_.region_of(code)) return;
@@ -59,7 +57,8 @@ class JumpLabels {
     sites_.add(site);
   }
 
-  /// From 5.14 on, a jump has two bytes where that reaches (arch/x86/kernel/jump_label.c, arch_jump_entry_size).
+  /// From 5.14 on, a jump has two bytes where that reaches (arch/x86/kernel/jump_label.c,
+  /// arch_jump_entry_size).
   bool may_be_short(const PatchSite& site, Gva target) const {
     return !sites_.chosen_nops() && short_jump(site.first, target).has_value();
   }
@@ -83,7 +82,8 @@ class JumpLabels {
 void add_jump_labels(SiteCollector& sites) {
   JumpLabels labels(sites);
   Kernel& kernel = sites.kernel();
-  const auto first = kernel.find_symbol("__start___jump_table"), end = kernel.find_symbol("__stop___jump_table");
+  const auto first = kernel.find_symbol("__start___jump_table"),
+             end = kernel.find_symbol("__stop___jump_table");
   if (first && end && *first <= *end) {
     labels.add(*first, (*end - *first) / labels.entry_size(), "the kernel's jump labels");
   } else if (const auto found = find_jump_table(kernel)) {

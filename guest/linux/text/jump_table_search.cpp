@@ -71,7 +71,8 @@ class Search {
 
 Result<Range> find_jump_table(Kernel& kernel) {
   if (kernel.identity().bits != 32)
-    return fail(Errc::unsupported, "this kernel has no symbols for the table, and no way to find it is known");
+    return fail(Errc::unsupported,
+                "this kernel has no symbols for the table, and no way to find it is known");
   Search search(kernel);
   const Gva first = kernel.identity().text.end;
   std::uint64_t seen = 0;

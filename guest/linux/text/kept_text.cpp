@@ -19,7 +19,8 @@ class FirstSeen final : public TextReference {
  public:
   FirstSeen(std::shared_ptr<const KeptText> kept, std::vector<const KeptRegion*> regions)
       : kept_(std::move(kept)), regions_(std::move(regions)) {
-    std::sort(regions_.begin(), regions_.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+    std::sort(regions_.begin(), regions_.end(),
+              [](const auto* a, const auto* b) { return a->first < b->first; });
     // Of regions that overlap, which no sound baseline has, the first is taken.
     for (std::size_t i = 1; i < regions_.size();)
       if (regions_[i]->first - regions_[i - 1]->first < regions_[i - 1]->bytes.size())
@@ -63,8 +64,9 @@ class FirstSeenSource final : public TextReferenceSource {
         if (kept.identity != build)
           return fail(Errc::mismatch, "the baseline is of another kernel (build id " + kept.identity + ")");
         if (kept.first != now[KernelText::kImage].range.first)
-          return fail(Errc::mismatch, "the guest has booted since the baseline was taken, and its kernel stands "
-                                      "elsewhere now");
+          return fail(Errc::mismatch,
+                      "the guest has booted since the baseline was taken, and its kernel stands "
+                      "elsewhere now");
         same.push_back(&kept);
         continue;
       }

@@ -20,8 +20,8 @@ struct KeptRegion {
 
 /// All code of a kernel and its modules at one moment.
 struct KeptText {
-  std::vector<KeptRegion> regions;   ///< the image first
-  std::vector<Error> incomplete;     ///< what could not be kept
+  std::vector<KeptRegion> regions;  ///< the image first
+  std::vector<Error> incomplete;    ///< what could not be kept
 };
 
 /// Reads it. Fails if the image's text cannot be read, and before boot is over.

@@ -76,8 +76,8 @@ KernelText::KernelText(Kernel& kernel) {
     const ModuleRegion* text = module.region(ModuleRegionKind::text);
     if (text == nullptr) continue;  // one that offers data only
     if (text->size > kMaxModuleText || bytes_ + text->size > kMaxAll)
-      listing_.problem({Errc::out_of_bounds, fmt::format("module {} would have {} bytes of code", module.name,
-                                                         text->size)});
+      listing_.problem({Errc::out_of_bounds,
+                        fmt::format("module {} would have {} bytes of code", module.name, text->size)});
     else
       add(kernel, {{text->base, text->base + text->size}, module.name, module.address, {}, {}});
   }
@@ -101,9 +101,9 @@ void KernelText::add(Kernel& kernel, TextRegion region) {
 }
 
 std::optional<std::uint32_t> KernelText::region_of(Gva gva) const {
-  const auto after = std::upper_bound(
-      by_address_.begin(), by_address_.end(), gva,
-      [&](Gva value, std::uint32_t region) { return value < regions_[region].range.first; });
+  const auto after =
+      std::upper_bound(by_address_.begin(), by_address_.end(), gva,
+                       [&](Gva value, std::uint32_t region) { return value < regions_[region].range.first; });
   if (after == by_address_.begin()) return std::nullopt;
   const std::uint32_t found = *std::prev(after);
   return regions_[found].range.contains(gva) ? std::optional(found) : std::nullopt;

@@ -15,9 +15,9 @@ namespace ringside::guest::linux {
 /// A run of code that the kernel patches, and stands as it is otherwise: that of the image or of one module.
 struct TextRegion {
   Range range;
-  std::string module;  ///< empty: the image
-  Gva object;          ///< the struct module
-  Bytes bytes;         ///< what stands there; zeros where `holes` are
+  std::string module;        ///< empty: the image
+  Gva object;                ///< the struct module
+  Bytes bytes;               ///< what stands there; zeros where `holes` are
   std::vector<Range> holes;  ///< what could not be read, in order
 };
 
@@ -46,7 +46,7 @@ class KernelText {
  private:
   void add(Kernel& kernel, TextRegion region);
 
-  std::vector<TextRegion> regions_;       ///< the image first
+  std::vector<TextRegion> regions_;  ///< the image first
   std::vector<std::uint32_t> by_address_;
   std::uint64_t bytes_ = 0;
   Listing<TextRegion> listing_;  ///< problems only

@@ -15,7 +15,8 @@ constexpr std::uint64_t kMaxLists = 1u << 13;
 
 void add_lock_prefixes(SiteCollector& sites) {
   Kernel& kernel = sites.kernel();
-  const auto list = kernel.find_symbol("smp_alt_modules"), uniprocessor = kernel.find_symbol("uniproc_patched");
+  const auto list = kernel.find_symbol("smp_alt_modules"),
+             uniprocessor = kernel.find_symbol("uniproc_patched");
   if (!list || !uniprocessor) return;
   ObjectReader reader(kernel, "smp_alt_module");
   const auto first = reader.add("locks"), end = reader.add("locks_end");

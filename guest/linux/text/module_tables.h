@@ -13,7 +13,8 @@ namespace ringside::guest::linux {
 /// Calls `visit(first, count, module)` for a table that each live module may have: members `pointer` and
 /// `count` of struct module. No such members: a kernel that was built without, or (32 bits) nobody knows.
 template <class Visit>
-void each_module_table(SiteCollector& sites, std::string_view pointer, std::string_view count, Visit&& visit) {
+void each_module_table(SiteCollector& sites, std::string_view pointer, std::string_view count,
+                       Visit&& visit) {
   ObjectReader reader(sites.kernel(), "module");
   const auto first = reader.add(pointer, ObjectReader::Presence::optional);
   const auto number = reader.add(count, ObjectReader::Presence::optional);

@@ -58,7 +58,7 @@ struct PatchSite {
   Gva state;                 ///< what decides: the key, the probe, ...; 0: nothing with an address
   std::uint32_t region = 0;  ///< of KernelText::regions()
   SiteKind kind{};
-  std::uint8_t count = 0;                         ///< of expected_bytes
+  std::uint8_t count = 0;                                ///< of expected_bytes
   std::array<CodeBytes, kMaxExpected> expected_bytes{};  ///< any of these
   CodeBytes original;  ///< what stood there before, where the kernel keeps it (probes)
 

@@ -11,9 +11,10 @@
 
 namespace ringside::guest::linux {
 
-/// Every place of the kernel's own code, and of live modules, that the kernel patches while it runs, with what
-/// it must hold by the kernel's state at this moment: exactly, not some encoding that would be legal there.
-/// What was decided once at boot or load (alternatives, return thunks, ...) has no site: its tables are gone.
+/// Every place of the kernel's own code, and of live modules, that the kernel patches while it runs, with
+/// what it must hold by the kernel's state at this moment: exactly, not some encoding that would be legal
+/// there. What was decided once at boot or load (alternatives, return thunks, ...) has no site: its tables
+/// are gone.
 class PatchSites {
  public:
   /// Those of `kernel`, made at the first call; see Kernel::memo().
@@ -27,9 +28,9 @@ class PatchSites {
 
   /// How a site stands.
   struct Look {
-    bool known = false;     ///< its bytes could be read
-    bool ok = false;        ///< it holds what its state demands
-    std::size_t size = 0;   ///< bytes that it takes
+    bool known = false;    ///< its bytes could be read
+    bool ok = false;       ///< it holds what its state demands
+    std::size_t size = 0;  ///< bytes that it takes
   };
   Look look(const PatchSite& site);
 

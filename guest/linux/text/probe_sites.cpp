@@ -89,24 +89,27 @@ void add_kprobes(SiteCollector& sites) {
 }
 
 void add_kgdb_breakpoints(SiteCollector& sites) {
-  constexpr std::uint64_t kMaxBreakpoints = 1000;            // KGDB_MAX_BREAKPOINTS
-  constexpr std::uint32_t kSoftware = 0, kActive = 3;        // BP_BREAKPOINT, BP_ACTIVE
+  constexpr std::uint64_t kMaxBreakpoints = 1000;      // KGDB_MAX_BREAKPOINTS
+  constexpr std::uint32_t kSoftware = 0, kActive = 3;  // BP_BREAKPOINT, BP_ACTIVE
   Kernel& kernel = sites.kernel();
   const auto first = kernel.find_symbol("kgdb_break");
   if (!first) return;
-  const auto address = kernel.offset("kgdb_bkpt", "bpt_addr"), saved = kernel.offset("kgdb_bkpt", "saved_instr"),
-             type = kernel.offset("kgdb_bkpt", "type"), state = kernel.offset("kgdb_bkpt", "state");
+  const auto address = kernel.offset("kgdb_bkpt", "bpt_addr"),
+             saved = kernel.offset("kgdb_bkpt", "saved_instr"), type = kernel.offset("kgdb_bkpt", "type"),
+             state = kernel.offset("kgdb_bkpt", "state");
   const auto types = kernel.types();
   const auto size = types ? (*types)->size_of("kgdb_bkpt") : Result<std::uint64_t>(fail(types.error()));
   if (!address || !saved || !type || !state || !size)
     return sites.problem({Errc::unavailable, "breakpoints of kgdb: their layout is not known"});
-  if (*size < 16 || *size > 64) return sites.problem({Errc::out_of_bounds, "struct kgdb_bkpt makes no sense"});
+  if (*size < 16 || *size > 64)
+    return sites.problem({Errc::out_of_bounds, "struct kgdb_bkpt makes no sense"});
   const auto table = sites.table(*first, kMaxBreakpoints, *size, "breakpoints of kgdb");
   if (!table) return;
   for (std::uint64_t i = 0; i < kMaxBreakpoints; ++i) {
     const ByteView one = ByteView(*table).subspan(i * *size, *size);
     const auto at = load_le<std::uint64_t>(one, *address);
-    if (!at || load_le<std::uint32_t>(one, *type) != kSoftware || load_le<std::uint32_t>(one, *state) != kActive)
+    if (!at || load_le<std::uint32_t>(one, *type) != kSoftware ||
+        load_le<std::uint32_t>(one, *state) != kActive)
       continue;
     PatchSite site;
     site.kind = SiteKind::kgdb_breakpoint;

@@ -53,7 +53,8 @@ void SiteCollector::add(PatchSite site) {
 
 Listing<PatchSite> SiteCollector::take() {
   if (full())
-    problem({Errc::out_of_bounds, fmt::format("the kernel's tables name more than {} patch sites", kMaxSites)});
+    problem(
+        {Errc::out_of_bounds, fmt::format("the kernel's tables name more than {} patch sites", kMaxSites)});
   std::stable_sort(listing_.entries.begin(), listing_.entries.end(),
                    [](const PatchSite& a, const PatchSite& b) { return a.first < b.first; });
   return std::move(listing_);

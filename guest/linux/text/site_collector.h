@@ -21,8 +21,8 @@ class SiteCollector {
   const KernelText& text() const { return text_; }
   unsigned bits() const { return kernel_.identity().bits; }
 
-  /// Takes `site` if it stands in known text, and its expectation if it has any. Sites elsewhere (code that was
-  /// freed after boot or after a module's init) are left out.
+  /// Takes `site` if it stands in known text, and its expectation if it has any. Sites elsewhere (code that
+  /// was freed after boot or after a module's init) are left out.
   void add(PatchSite site);
   /// The region that a site at `gva` would be in.
   std::optional<std::uint32_t> region_of(Gva gva) const { return text_.region_of(gva); }
@@ -36,7 +36,8 @@ class SiteCollector {
   /// The NOP of five bytes; of a kernel that chose it at boot and does not tell which, all that it may be.
   void expect_nop5(PatchSite& site) const;
   const CodeBytes& nop2() const { return nop2_; }
-  /// Up to 5.12 the NOP of five bytes is chosen at boot, for the CPU (arch/x86/kernel/alternative.c, ideal_nops).
+  /// Up to 5.12 the NOP of five bytes is chosen at boot, for the CPU (arch/x86/kernel/alternative.c,
+  /// ideal_nops).
   bool chosen_nops() const { return chosen_nops_; }
   std::optional<CodeBytes> call(Gva at, Gva to) const { return near_branch({0xe8}, at, to, bits()); }
   std::optional<CodeBytes> jump(Gva at, Gva to) const { return near_branch({0xe9}, at, to, bits()); }

@@ -67,8 +67,8 @@ class StaticCalls {
     sites_.add(site);
   }
 
-  /// A trampoline whose key has no symbol, as in kernels of 32 bits: what stands there is right if it returns, or
-  /// goes to the start of a function of the image. False if it is none of these.
+  /// A trampoline whose key has no symbol, as in kernels of 32 bits: what stands there is right if it
+  /// returns, or goes to the start of a function of the image. False if it is none of these.
   bool add_unkeyed(Gva trampoline) {
     const ByteView actual = sites_.text().bytes(trampoline, kSignatureAt);
     if (actual.size() < kSignatureAt) return false;
@@ -129,7 +129,10 @@ class StaticCalls {
       return;
     }
     site.expect(CodeBytes{0xc3, 0xcc, 0xcc, 0xcc, 0xcc});
-    if (return_thunk_) site.expect(sites_.jump(site.first, *return_thunk_));
+    if (return_thunk_)
+      site.expect(sites_.jump(site.first, *return_thunk_));
+    else  // as it was compiled, and never patched (arch/x86/include/asm/static_call.h)
+      site.expect(CodeBytes{0xc3, 0xcc, 0x90, 0x90, 0x90});
   }
 
   void expect_conditional(PatchSite& site, unsigned condition, Gva func) {
@@ -191,10 +194,11 @@ void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
       ++unkeyed;
   }
   if (unkeyed != 0)
-    sites.problem({Errc::unavailable,
-                   fmt::format("this kernel does not tell where {} static calls must go: of their trampolines it is "
-                               "only known that they go to a function",
-                               unkeyed)});
+    sites.problem(
+        {Errc::unavailable,
+         fmt::format("this kernel does not tell where {} static calls must go: of their trampolines it is "
+                     "only known that they go to a function",
+                     unkeyed)});
 }
 
 void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {

@@ -76,7 +76,8 @@ class Comparison {
     first = std::max(first, range.first);
     end = std::min(end, range.end);
     if (first < end)
-      std::memcpy(expected.data() + (first - range.first), actual.data() + (first - range.first), end - first);
+      std::memcpy(expected.data() + (first - range.first), actual.data() + (first - range.first),
+                  end - first);
   }
   static void take_out_holes(const TextRegion& region, const Range& range, ByteView actual, Bytes& expected) {
     for (const Range& hole : region.holes) take_out(range, hole.first, hole.end, actual, expected);
@@ -123,7 +124,8 @@ class Comparison {
   }
 
   /// One run of bytes that all differ.
-  void differs(const TextCoverage& coverage, ByteView actual, ByteView expected, std::size_t at, std::size_t end) {
+  void differs(const TextCoverage& coverage, ByteView actual, ByteView expected, std::size_t at,
+               std::size_t end) {
     const Gva gva = coverage.range.first + at;
     if (auto why = coverage.reference->explain(gva, actual.subspan(at, end - at))) {
       if (request_.explained)

@@ -15,8 +15,9 @@ struct TextChange {
   Gva first;
   std::uint32_t region = 0;  ///< of KernelText::regions()
   Bytes expected, actual;    ///< of equal size, but for a site that may be of two sizes
-  std::optional<std::string> explained_by;  ///< a kind of patch site, or what the reference says; nullopt: nothing
-  std::string_view source;                  ///< "sites", "golden", "first-seen"
+  std::optional<std::string>
+      explained_by;         ///< a kind of patch site, or what the reference says; nullopt: nothing
+  std::string_view source;  ///< "sites", "golden", "first-seen"
 };
 
 /// What text_changes() is asked for.

@@ -8,7 +8,8 @@
 
 namespace ringside::guest::linux {
 
-void TextReferenceSources::replace(Snapshot& snapshot, const std::shared_ptr<const TextReferenceSource>& before,
+void TextReferenceSources::replace(Snapshot& snapshot,
+                                   const std::shared_ptr<const TextReferenceSource>& before,
                                    const std::shared_ptr<const TextReferenceSource>& source) {
   const auto* kept = snapshot.kept<TextReferenceSources>();
   auto now = kept == nullptr ? std::make_shared<TextReferenceSources>()
@@ -70,6 +71,7 @@ std::optional<Error> TextReferences::uncovered(const KernelText& text, bool of_m
   std::string why;
   for (const std::string& reason : reasons_) why += "; " + reason;
   if (references_.empty() && reasons_.empty()) why = "; no golden kernel imported and no baseline";
+  if (why.empty() && covered == 0) why = "; no reference holds such code";
   if (!of_modules || covered == 0)
     return Error{Errc::unavailable, "only patch sites were checked" + why,
                  "run ringside baseline save while the guest is known to be good"};
@@ -79,8 +81,8 @@ std::optional<Error> TextReferences::uncovered(const KernelText& text, bool of_m
   for (const std::string& name : names)
     if (count++ < kNamed) list += (list.empty() ? "" : ", ") + name;
   if (names.size() > kNamed) list += fmt::format(" and {} more", names.size() - kNamed);
-  return Error{Errc::unavailable, fmt::format("only patch sites were checked of {}, which no reference knows{}",
-                                              list, why)};
+  return Error{Errc::unavailable,
+               fmt::format("only patch sites were checked of {}, which no reference knows{}", list, why)};
 }
 
 }  // namespace ringside::guest::linux

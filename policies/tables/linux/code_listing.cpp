@@ -57,7 +57,9 @@ CodeListing::Both CodeListing::write(Gva first, ByteView expected, ByteView actu
       const auto instruction = disassembler_->decode(code.subspan(end - start), end);
       end = end + (instruction ? instruction->size : 1);
     }
-    return disassembler_->text(code.subspan(begin - start, std::min<std::size_t>(end - begin, code.size() - (begin - start))), begin);
+    return disassembler_->text(
+        code.subspan(begin - start, std::min<std::size_t>(end - begin, code.size() - (begin - start))),
+        begin);
   };
   return {shown(then, expected.size()), shown(now, actual.size())};
 }

@@ -52,8 +52,9 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
 Table patch_sites_table() {
   return {
       .name = "patch_sites",
-      .doc = "Linux: the places of its own code that the kernel patches while it runs, with what each must hold "
-             "now.",
+      .doc =
+          "Linux: the places of its own code that the kernel patches while it runs, with what each must hold "
+          "now.",
       .columns = with_address_names(
           {{"gva", ColumnType::address, "its first byte", Stability::kept},
            {"size", ColumnType::integer, "bytes"},

@@ -27,20 +27,22 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest&, RowSink& sink)
 }  // namespace
 
 Table text_references_table() {
-  return {.name = "text_references",
-          .doc = "Linux: what the code of the kernel and of each module is compared with, beside its patch sites.",
-          .columns = {{"first", ColumnType::address, "first address", Stability::kept},
-                      {"size", ColumnType::integer, "bytes"},
-                      {"owner", ColumnType::text, "module; empty: the kernel image"},
-                      {"source", ColumnType::text,
-                       "golden (the vendor's kernel), first-seen (the baseline); NULL: patch sites only"}},
-          .pushdown = {},
-          .identity = {"first"},
-          .example = "SELECT owner, size, source FROM text_references",
-          .in_baseline = false,
-          .baseline_where = {},
-          .bulk = true,
-          .fill = fill};
+  return {
+      .name = "text_references",
+      .doc =
+          "Linux: what the code of the kernel and of each module is compared with, beside its patch sites.",
+      .columns = {{"first", ColumnType::address, "first address", Stability::kept},
+                  {"size", ColumnType::integer, "bytes"},
+                  {"owner", ColumnType::text, "module; empty: the kernel image"},
+                  {"source", ColumnType::text,
+                   "golden (the vendor's kernel), first-seen (the baseline); NULL: patch sites only"}},
+      .pushdown = {},
+      .identity = {"first"},
+      .example = "SELECT owner, size, source FROM text_references",
+      .in_baseline = false,
+      .baseline_where = {},
+      .bulk = true,
+      .fill = fill};
 }
 
 }  // namespace ringside::policies

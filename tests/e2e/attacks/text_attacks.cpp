@@ -39,7 +39,8 @@ Bytes branch(std::uint8_t opcode, std::uint64_t at, std::uint64_t to) {
 
 /// A healthy site of the image that `where` selects: its address, and the address of an innocent function.
 std::string site(const std::string& where) {
-  return "SELECT gva, addr('cmdline_proc_show'), state FROM patch_sites WHERE ok = 1 AND region = 'kernel_text' AND " +
+  return "SELECT gva, addr('cmdline_proc_show'), state FROM patch_sites WHERE ok = 1 AND region = "
+         "'kernel_text' AND " +
          where + " ORDER BY gva LIMIT 1";
 }
 
@@ -73,9 +74,10 @@ Attack overwrite(std::string name, std::string technique, std::string check, std
             if (!function || !to) return std::vector<Poke>{};
             constexpr std::uint64_t kFirst = 16, kLast = 64;
             for (std::uint64_t at = *function + kFirst; at < *function + kLast; ++at) {
-              RINGSIDE_TRY(const auto near,
-                           row(db, fmt::format("SELECT count(*) FROM patch_sites WHERE gva BETWEEN {} AND {}",
-                                               static_cast<std::int64_t>(at - 8), static_cast<std::int64_t>(at + 5))));
+              RINGSIDE_TRY(
+                  const auto near,
+                  row(db, fmt::format("SELECT count(*) FROM patch_sites WHERE gva BETWEEN {} AND {}",
+                                      static_cast<std::int64_t>(at - 8), static_cast<std::int64_t>(at + 5))));
               if (number(near, 0) == 0u) return std::vector<Poke>{{Gva{at}, branch(0xe9, at, *to)}};
             }
             return std::vector<Poke>{};
@@ -86,8 +88,9 @@ Attack overwrite(std::string name, std::string technique, std::string check, std
 Attack change_key() {
   return {"point the key of a static call elsewhere", "static_call_update() done by hand, half", kSites,
           [](Database& db) -> Pokes {
-            RINGSIDE_TRY(const auto found, row(db, site("kind = 'static_call_trampoline' AND actual LIKE 'e9%' AND "
-                                                        "state IS NOT NULL")));
+            RINGSIDE_TRY(const auto found,
+                         row(db, site("kind = 'static_call_trampoline' AND actual LIKE 'e9%' AND "
+                                      "state IS NOT NULL")));
             const auto key = number(found, 2), to = number(found, 1);
             if (!key || !to) return std::vector<Poke>{};
             Bytes bytes(sizeof(*to));
@@ -100,17 +103,18 @@ Attack change_key() {
 
 std::vector<Attack> text_attacks() {
   return {
-      overwrite("jump out of a function's body", "Reptile (KHOOK), Suterusu: inline hooks", "linux-text/kernel-code",
-                "SELECT addr('cmdline_proc_show'), addr('version_proc_show')"),
-      overwrite("jump out of a module's function", "inline hook of a module", "linux-text/module-code",
-                "SELECT base, base + 0x100 FROM module_regions WHERE kind = 'text' AND size > 0x400 ORDER BY base "
-                "LIMIT 1"),
+      overwrite("jump out of a function's body", "Reptile (KHOOK), Suterusu: inline hooks",
+                "linux-text/kernel-code", "SELECT addr('cmdline_proc_show'), addr('version_proc_show')"),
+      overwrite(
+          "jump out of a module's function", "inline hook of a module", "linux-text/module-code",
+          "SELECT base, base + 0x100 FROM module_regions WHERE kind = 'text' AND size > 0x400 ORDER BY base "
+          "LIMIT 1"),
       redirect("take a branch whose key is off", "hiding in a jump label",
                "kind = 'jump_label' AND size = 5 AND actual NOT LIKE 'e9%'", 0xe9),
       one_byte("let a taken branch jump elsewhere", "hiding in a jump label",
                "kind = 'jump_label' AND actual LIKE 'e9%'", 1, 0x11),
-      redirect("redirect a static call", "hiding in a static call", "kind = 'static_call' AND actual LIKE 'e8%'", 0xe8,
-               3),
+      redirect("redirect a static call", "hiding in a static call",
+               "kind = 'static_call' AND actual LIKE 'e8%'", 0xe8, 3),
       redirect("redirect a trampoline of static calls", "hiding in a static call",
                "kind = 'static_call_trampoline' AND actual LIKE 'e9%'", 0xe9, 3),
       change_key(),
@@ -120,7 +124,8 @@ std::vector<Attack> text_attacks() {
                "kind = 'ftrace' AND actual NOT LIKE 'e8%'", 4, 0x01),
       redirect("redirect the call inside of ftrace's own entry", "hooking ftrace itself",
                "kind = 'ftrace_label' AND actual LIKE 'e8%'", 0xe8, 3),
-      one_byte("leave a breakpoint where no probe is", "kprobe without kprobe_table", "kind = 'ftrace'", 0, 0xcc),
+      one_byte("leave a breakpoint where no probe is", "kprobe without kprobe_table", "kind = 'ftrace'", 0,
+               0xcc),
   };
 }
 

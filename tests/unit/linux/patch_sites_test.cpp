@@ -9,10 +9,10 @@
 namespace ringside::guest::linux {
 namespace {
 
-using testing::TextWorld;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::TextWorld;
 
 constexpr Gva at(std::uint64_t offset) {
   return Gva{TextWorld::kText + offset};
@@ -29,7 +29,8 @@ class PatchSitesOf : public ::testing::Test {
     problems = sites.problems();
     std::vector<std::string> all;
     for (const PatchSite& site : sites.all())
-      all.push_back(std::string(to_string(site.kind)) + " " + hex_address(site.first.value & 0xffff).substr(14) +
+      all.push_back(std::string(to_string(site.kind)) + " " +
+                    hex_address(site.first.value & 0xffff).substr(14) +
                     (sites.look(site).ok ? " ok" : " bad"));
     return all;
   }
@@ -38,8 +39,8 @@ class PatchSitesOf : public ::testing::Test {
 
 TEST_F(PatchSitesOf, JumpLabelsHoldAJumpExactlyWhereTheirKeyAsksForIt) {
   const Gva on = world.number(1), off = world.number(0);
-  world.jumps = {{at(0x10), at(0x1000), on},     {at(0x20), at(0x1000), off},    {at(0x30), at(0x1000), on, 1},
-                 {at(0x40), at(0x1000), off, 1}, {at(0x50), at(0x1000), on},     {at(0x60), at(0x1000), off}};
+  world.jumps = {{at(0x10), at(0x1000), on},     {at(0x20), at(0x1000), off}, {at(0x30), at(0x1000), on, 1},
+                 {at(0x40), at(0x1000), off, 1}, {at(0x50), at(0x1000), on},  {at(0x60), at(0x1000), off}};
   world.branch(at(0x10), 0xe9, at(0x1000));
   world.code(at(0x20), {0x0f, 0x1f, 0x44, 0, 0});
   world.code(at(0x30), {0x0f, 0x1f, 0x44, 0, 0});
@@ -68,7 +69,8 @@ TEST_F(PatchSitesOf, ShortFormsAreTakenOnlyWhereTheTargetIsInReach) {
 
 TEST_F(PatchSitesOf, AKeyInTransitionAllowsBoth) {
   const Gva between = world.number(-1);
-  world.jumps = {{at(0x10), at(0x1000), between}, {at(0x20), at(0x1000), between}, {at(0x30), at(0x1000), between}};
+  world.jumps = {
+      {at(0x10), at(0x1000), between}, {at(0x20), at(0x1000), between}, {at(0x30), at(0x1000), between}};
   world.branch(at(0x10), 0xe9, at(0x1000));
   world.code(at(0x20), {0x0f, 0x1f, 0x44, 0, 0});
   EXPECT_THAT(look(), ElementsAre("jump_label 0010 ok", "jump_label 0020 ok", "jump_label 0030 bad"));
@@ -83,8 +85,9 @@ TEST_F(PatchSitesOf, CodeThatWasFreedHasNoSites) {
 
 TEST_F(PatchSitesOf, StaticCallsGoWhereTheirKeySays) {
   world.kernel.define("__static_call_return0", at(0x3000), 'T');
-  const Gva target = world.pointer(at(0x2000).value), none = world.pointer(0), zero = world.pointer(at(0x3000).value);
-  world.calls = {{at(0x10), target}, {at(0x20), none},      {at(0x30), zero},  {at(0x40), target, 1},
+  const Gva target = world.pointer(at(0x2000).value), none = world.pointer(0),
+            zero = world.pointer(at(0x3000).value);
+  world.calls = {{at(0x10), target},  {at(0x20), none},      {at(0x30), zero},  {at(0x40), target, 1},
                  {at(0x50), none, 1}, {at(0x60), target, 1}, {at(0x70), target}};
   world.branch(at(0x10), 0xe8, at(0x2000));
   world.code(at(0x20), {0x0f, 0x1f, 0x44, 0, 0});
@@ -112,8 +115,8 @@ TEST_F(PatchSitesOf, TrampolinesGoWhereTheirKeySaysAndBearTheSignature) {
   EXPECT_THAT(look(), ElementsAre("static_call_trampoline 0100 ok", "static_call_trampoline 0108 bad"));
 }
 
-constexpr std::uint64_t kEnabled = 1u << 31, kRegisters = 1u << 29, kTrampoline = 1u << 27, kDisabled = 1u << 25,
-                        kDirect = 1u << 23;
+constexpr std::uint64_t kEnabled = 1u << 31, kRegisters = 1u << 29, kTrampoline = 1u << 27,
+                        kDisabled = 1u << 25, kDirect = 1u << 23;
 
 TEST_F(PatchSitesOf, FunctionsCallWhatTheirRecordSays) {
   const Gva ops = world.kernel.allocate(24), end = world.kernel.define_variable("ftrace_list_end", 24);
@@ -142,8 +145,9 @@ TEST_F(PatchSitesOf, OfSeveralTrampolinesOnlyThatOfAnOpsThatTracesTheFunctionCou
   const Gva end = world.kernel.define_variable("ftrace_list_end", 24);
   Gva next = end;
   for (const std::uint64_t offset : {0x10, 0x20}) {  // each traces one function
-    const Gva ops = world.kernel.allocate(24), hashes = world.kernel.allocate(16), hash = world.kernel.allocate(16),
-              bucket = world.kernel.allocate(8), entry = world.kernel.allocate(32);
+    const Gva ops = world.kernel.allocate(24), hashes = world.kernel.allocate(16),
+              hash = world.kernel.allocate(16), bucket = world.kernel.allocate(8),
+              entry = world.kernel.allocate(32);
     world.kernel.put(entry + 16, at(offset).value);
     world.kernel.put(bucket, entry.value);
     world.kernel.put(hash + 8, bucket.value);
@@ -161,8 +165,8 @@ TEST_F(PatchSitesOf, OfSeveralTrampolinesOnlyThatOfAnOpsThatTracesTheFunctionCou
 }
 
 TEST_F(PatchSitesOf, DirectCallsGoWhereTheyWereRegisteredTo) {
-  const Gva hash = world.kernel.allocate(16), bucket = world.kernel.allocate(8), one = world.kernel.allocate(32),
-            two = world.kernel.allocate(32);
+  const Gva hash = world.kernel.allocate(16), bucket = world.kernel.allocate(8),
+            one = world.kernel.allocate(32), two = world.kernel.allocate(32);
   world.kernel.put(hash + 8, bucket.value);
   world.kernel.put(bucket, one.value);
   world.kernel.put(one, two.value);
@@ -171,7 +175,8 @@ TEST_F(PatchSitesOf, DirectCallsGoWhereTheyWereRegisteredTo) {
   world.kernel.put(two + 16, at(0x20).value);
   world.kernel.put(two + 24, at(0x9000).value | 1);  // a jump
   world.kernel.put(world.kernel.define_variable("direct_functions", 8), hash.value);
-  world.records = {{at(0x10), kEnabled | kDirect}, {at(0x20), kEnabled | kDirect}, {at(0x30), kEnabled | kDirect}};
+  world.records = {
+      {at(0x10), kEnabled | kDirect}, {at(0x20), kEnabled | kDirect}, {at(0x30), kEnabled | kDirect}};
   world.branch(at(0x10), 0xe8, at(0x9000));
   world.branch(at(0x20), 0xe9, at(0x9000));
   world.branch(at(0x30), 0xe8, at(0x9000));  // nobody registered it
@@ -226,7 +231,8 @@ TEST_F(PatchSitesOf, ATableThatCannotBeIsAProblemAndNoMore) {
   world.add_module("liar", Gva{TextWorld::kModule}, {});
   PatchSites& sites = PatchSites::of(world.kernel);
   EXPECT_THAT(sites.all(), IsEmpty());
-  EXPECT_THAT(sites.problems(), ::testing::Contains(::testing::Field(&Error::message, HasSubstr("jump labels"))));
+  EXPECT_THAT(sites.problems(),
+              ::testing::Contains(::testing::Field(&Error::message, HasSubstr("jump labels"))));
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 namespace ringside::guest::linux {
 namespace {
 
-using testing::TextWorld;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::TextWorld;
 
 constexpr Gva at(std::uint64_t offset) {
   return Gva{TextWorld::kText + offset};
@@ -32,7 +32,9 @@ struct Seen {
     if (harm) harm(world);
     world.finish();
   }
-  std::shared_ptr<const KeptText> keep() { return std::make_shared<KeptText>(keep_text(world.kernel).value()); }
+  std::shared_ptr<const KeptText> keep() {
+    return std::make_shared<KeptText>(keep_text(world.kernel).value());
+  }
 
   /// "source offset expected>actual reason" of each change.
   std::vector<std::string> changes(const std::shared_ptr<const KeptText>& kept, bool of_modules = false,
@@ -40,13 +42,14 @@ struct Seen {
     std::vector<std::shared_ptr<const TextReferenceSource>> sources;
     if (kept) sources.push_back(first_seen(kept));
     std::vector<std::string> all;
-    problems = text_changes(world.kernel, TextReferences(world.kernel, sources), {of_modules, explained},
-                            [&](const TextChange& change) {
-                              all.push_back(fmt::format("{} {:x} {}>{} {}", change.source,
-                                                        change.first.value & 0xffff, to_hex(change.expected),
-                                                        to_hex(change.actual), change.explained_by.value_or("-")));
-                              return true;
-                            });
+    problems =
+        text_changes(world.kernel, TextReferences(world.kernel, sources), {of_modules, explained},
+                     [&](const TextChange& change) {
+                       all.push_back(fmt::format("{} {:x} {}>{} {}", change.source,
+                                                 change.first.value & 0xffff, to_hex(change.expected),
+                                                 to_hex(change.actual), change.explained_by.value_or("-")));
+                       return true;
+                     });
     return all;
   }
   std::vector<Error> problems;
@@ -73,8 +76,7 @@ TEST(TextChanges, ASiteThatChangedWithItsStateIsExplained) {
     world.branch(at(0x10), 0xe9, at(0x1000));
   });
   EXPECT_THAT(now.changes(kept), IsEmpty());
-  EXPECT_THAT(now.changes(kept, false, true),
-              ElementsAre("first-seen 10 0f1f440000>e9eb0f0000 jump_label"));
+  EXPECT_THAT(now.changes(kept, false, true), ElementsAre("first-seen 10 0f1f440000>e9eb0f0000 jump_label"));
 }
 
 TEST(TextChanges, ASiteThatChangedWithoutItsStateIsOneChangeNotTwo) {

@@ -57,6 +57,10 @@ const std::string kTo = ", " + std::string(kNobody) + " FROM ";
 
 std::vector<Attack> trace_attacks() {
   const std::string kSomeFunction = "addr('vfs_read')";
+  // Of a tracepoint that nobody uses, sched_process_fork before all others.
+  const std::string kIdle =
+      " FROM tracepoints WHERE slot = 'iterator' AND probes = 0 AND owner IS NULL ORDER BY name <> "
+      "'sched_process_fork', name LIMIT 1";
   return {
       {"lead the function tracer to code of nobody", "Singularity, KoviD: an ftrace_ops of a module",
        "linux-tracing/ftrace-handlers",
@@ -80,13 +84,10 @@ std::vector<Attack> trace_attacks() {
           "tracepoints WHERE slot = 'probe' AND position = 0 AND probes > 1 LIMIT 1")},
       {"redirect the function that calls the probes of a tracepoint", "a probe without registering one",
        "linux-tracing/tracepoint-parts",
-       by("SELECT tracepoint + " + offset("tracepoint", "iterator") + ", " + kSomeFunction +
-          " FROM tracepoints WHERE slot = 'iterator' AND name = 'sched_process_fork' AND probes = 0")},
+       by("SELECT tracepoint + " + offset("tracepoint", "iterator") + ", " + kSomeFunction + kIdle)},
       {"turn on a tracepoint that has no probes", "the site of a tracepoint used as a hook",
        "linux-tracing/tracepoint-key",
-       by<std::uint32_t>("SELECT tracepoint + " + offset("tracepoint", "key") +
-                         ", 1 FROM tracepoints WHERE slot = 'iterator' AND name = 'sched_process_fork' AND "
-                         "probes = 0")},
+       by<std::uint32_t>("SELECT tracepoint + " + offset("tracepoint", "key") + ", 1" + kIdle)},
       {"lead a static call to code of nobody", "a key changed instead of the code that it patches",
        "linux-static-calls/keys-in-text",
        by("SELECT key" + kTo +

@@ -44,7 +44,33 @@ static int bpf(int command, union bpf_attr* attributes) {
   return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
 }
 
-static int load(unsigned type, const char* name, const struct bpf_insn* instructions, size_t bytes) {
+/// The id of a function in the kernel's types (Documentation/bpf/btf.rst); 0: it has none.
+static unsigned type_id(const char* function) {
+  static unsigned bytes[4 << 20];
+  FILE* file = fopen("/sys/kernel/btf/vmlinux", "re");
+  if (!file) return 0;
+  const size_t size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  if (size < 24) return 0;
+  const unsigned* type = bytes + (bytes[1] + bytes[2]) / 4;
+  const unsigned* end = type + bytes[3] / 4;
+  const char* names = (const char*)bytes + bytes[1] + bytes[4];
+  // What follows struct btf_type: words once, and words for each of its vlen members.
+  static const unsigned char kOnce[20] = {[1] = 1, [3] = 3, [14] = 1, [17] = 1};
+  static const unsigned char kEach[20] = {[4] = 3, [5] = 3, [6] = 2, [13] = 2, [15] = 3, [19] = 3};
+  const unsigned kFunction = 12;
+  for (unsigned id = 1; type + 3 <= end; ++id) {
+    const unsigned kind = type[1] >> 24 & 0x1f;
+    if (kind >= sizeof kOnce) return 0;
+    if (kind == kFunction && strcmp(names + type[0], function) == 0) return id;
+    type += 3 + kOnce[kind] + kEach[kind] * (type[1] & 0xffff);
+  }
+  return 0;
+}
+
+/// `function`: of a tracing or LSM program what it is for; else NULL.
+static int load_for(unsigned type, const char* name, const struct bpf_insn* instructions, size_t bytes,
+                    unsigned attach_type, const char* function) {
   static char log[4096];
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
@@ -56,18 +82,25 @@ static int load(unsigned type, const char* name, const struct bpf_insn* instruct
   attributes.log_size = sizeof log;
   attributes.log_level = 1;
   strncpy(attributes.prog_name, name, sizeof attributes.prog_name - 1);
+  attributes.expected_attach_type = attach_type;
+  if (function) attributes.attach_btf_id = type_id(function);
   const int fd = bpf(BPF_PROG_LOAD, &attributes);
   if (fd < 0) fprintf(stderr, "lab: no program %s: %s %s\n", name, strerror(errno), log);
   return fd;
 }
 
+static int load(unsigned type, const char* name, const struct bpf_insn* instructions, size_t bytes) {
+  return load_for(type, name, instructions, bytes, 0, NULL);
+}
+
+/// `tracepoint`: NULL for a program that was loaded for its function.
 static void attach_to_tracepoint(int program, const char* tracepoint) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
   attributes.raw_tracepoint.name = (uintptr_t)tracepoint;
   attributes.raw_tracepoint.prog_fd = (unsigned)program;
   if (program >= 0 && bpf(BPF_RAW_TRACEPOINT_OPEN, &attributes) < 0)
-    fprintf(stderr, "lab: tracepoint %s: %s\n", tracepoint, strerror(errno));
+    fprintf(stderr, "lab: tracepoint %s: %s\n", tracepoint ? tracepoint : "(none)", strerror(errno));
 }
 
 static void attach_to_socket(int program) {
@@ -115,6 +148,12 @@ int command_bpf(char** arguments) {
   attach_to_socket(load(BPF_PROG_TYPE_SOCKET_FILTER, "lab_socket", kSubprogram, sizeof kSubprogram));
   attach_to_function(load(BPF_PROG_TYPE_KPROBE, "lab_kprobe", kReturnZero, sizeof kReturnZero),
                      "do_sys_openat2");
+  attach_to_tracepoint(load_for(BPF_PROG_TYPE_TRACING, "lab_entry", kReturnZero, sizeof kReturnZero,
+                                BPF_TRACE_FENTRY, "vfs_unlink"),
+                       NULL);
+  attach_to_tracepoint(load_for(BPF_PROG_TYPE_LSM, "lab_lsm", kReturnZero, sizeof kReturnZero, BPF_LSM_MAC,
+                                "bpf_lsm_file_open"),
+                       NULL);
   if (!quiet) load(BPF_PROG_TYPE_KPROBE, "lab_writer", kWriteUser, sizeof kWriteUser);
   puts("lab: programs of BPF are there");
   fflush(stdout);

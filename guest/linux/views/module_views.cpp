@@ -5,6 +5,7 @@
 #include "guest/linux/module_reader.h"
 #include "guest/linux/object_reader.h"
 #include "guest/linux/symboliser.h"
+#include "guest/linux/views/init_memory.h"
 #include "guest/linux/views/module_areas.h"
 #include "guest/linux/views/module_finder.h"
 #include "guest/linux/views/module_registers.h"
@@ -122,6 +123,7 @@ class Collector {
     fill_memory(module, view);
     if (mask_ && module.taints) view.taints_cleared = *module.taints & ~*mask_;
     view.hidden = is_hidden(module, view);
+    flux_ = flux_ || module.state != ModuleState::live;
     view.module = std::move(module);
     listing_.entries.push_back(std::move(view));
   }
@@ -182,6 +184,8 @@ class Collector {
     view.area = area.first;
     view.area_size = area.end - area.first;
     view.area_caller = area.caller;
+    if (!freeing_) freeing_ = flux_ || frees_init_memory(kernel_);
+    view.in_flight = *freeing_;
     view.memory = true;
     listing_.entries.push_back(std::move(view));
   }
@@ -224,6 +228,8 @@ class Collector {
   std::optional<TracedFunctions> traced_;
   std::vector<ModuleArea> areas_;
   bool areas_whole_ = false;
+  bool flux_ = false;  ///< some module comes or goes
+  std::optional<bool> freeing_;
   std::optional<std::uint64_t> mask_;
   std::set<std::uint64_t> seen_, owned_;
 };

@@ -20,6 +20,7 @@ struct ModuleView {
   std::optional<Gva> area;             ///< of memory that no other view accounts for
   std::uint64_t area_size = 0;         ///< bytes
   std::optional<Gva> area_caller;      ///< who asked for that memory
+  bool in_flight = false;              ///< memory that may belong to an init which is over, and be freed now
   std::optional<bool> listed;          ///< in `modules`: /proc/modules
   std::optional<bool> sysfs;           ///< a kobject of module_kset: /sys/module
   std::optional<bool> tree, tree_too;  ///< in the copies of mod_tree

@@ -50,7 +50,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
         truth_cell(view.hidden),
         module && module->taints ? cell(linux::taint_letters(*module->taints)) : null_cell(),
         cleared ? cell(linux::taint_letters(*cleared)) : null_cell(),
-        std::int64_t{view.area.has_value()},
+        view.in_flight ? null_cell() : Value(std::int64_t{view.area.has_value()}),
         module && module->base ? gva_cell(module->base) : gva_cell(view.area),
         view.area ? cell(view.area_size)
         : module  ? cell_or_null(module->size)
@@ -91,7 +91,9 @@ Table module_views_table() {
             "where that is not known"},
            {"taints", text, "letters as in /sys/module/NAME/taint"},
            {"taints_cleared", text, "those of them that kernel.tainted lacks, although it never loses any"},
-           {"unowned", boolean, "no module: memory that was given to one and belongs to none"},
+           {"unowned", boolean,
+            "no module: memory that was given to one and belongs to none; NULL while modules come and go, or "
+            "memory of their init is being freed"},
            {"base", address, "of its text; of memory without a module its start", Stability::kept},
            {"size", integer, "bytes of all its regions; of memory without a module its length"},
            {"caller", address,

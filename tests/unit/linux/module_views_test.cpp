@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 namespace ringside::guest::linux {
@@ -113,6 +114,21 @@ TEST_P(ModuleViews, MemoryThatOthersAskedForIsNotTheirs) {
 TEST_P(ModuleViews, MemoryThatNobodyKnownAskedForIsTold) {
   world.add_area(Gva{W::kModules + 0x80000}, 0x2000, Gva{0x3333000});
   EXPECT_EQ(orphans(look()), 1u);
+}
+
+TEST_P(ModuleViews, MemoryWithoutAModuleIsInFlightWhileInitsAreFreed) {
+  const auto in_flight = [&](const std::function<void(W&)>& change) {
+    W other{GetParam()};
+    other.add("veth");
+    other.add_area(Gva{W::kModules + 0x80000}, 0x2000, Gva{0x1001010});
+    change(other);
+    other.finish();
+    return module_views(other.kernel).entries.back().in_flight;
+  };
+  EXPECT_FALSE(in_flight([](W&) {}));
+  EXPECT_TRUE(in_flight([](W& one) { one.kernel.put_pointer(one.init_free_list, 0x5000); }));
+  EXPECT_TRUE(in_flight([](W& one) { one.kernel.put_pointer(one.worker + 8, 0x1002800); }));
+  EXPECT_TRUE(in_flight([](W& one) { one.add("coming", 1); }));
 }
 
 TEST_P(ModuleViews, ModulesThatComeAndGoAreLeftOut) {

@@ -44,6 +44,13 @@ class ModuleViewWorld {
     bugs_ = kernel.define_variable("module_bug_list", 16);
     traced_ = kernel.define_variable("ftrace_pages_start", 8);
     mask = kernel.define_variable("tainted_mask", 8);
+    kernel.define("do_free_init", Gva{0x1002800}, 'T');
+    init_free_list = kernel.define_variable("init_free_list", 8);
+    kernel.define_variable("init_free_wq", 32);
+    const Gva pool = kernel.allocate(16);
+    worker = kernel.allocate(32);
+    kernel.put_pointer(kernel.define_variable("worker_pool_idr", 8), pool.value);
+    kernel.put_list(pool, std::vector{worker + 16});
     if (areas == Areas::list) {
       area_head_ = kernel.define_variable("vmap_area_list", 16);
     } else {
@@ -116,7 +123,7 @@ class ModuleViewWorld {
   }
 
   FakeKernel kernel;
-  Gva mask;
+  Gva mask, init_free_list, worker;
   std::vector<Gva> listed, in_sysfs, in_tree, in_tree_too, with_types, with_bugs, traced, areas;
 
  private:
@@ -193,6 +200,9 @@ inline void ModuleViewWorld::describe() {
        {"rb_node", node, Area::tree},
        {"list", list, Area::list},
        {"vm", pointer, Area::vm}});
+  add("xarray", 8, {{"xa_head", pointer, 0}});
+  add("worker_pool", 16, {{"workers", list, 0}});
+  add("worker", 32, {{"current_func", pointer, 8}, {"node", list, 16}});
   add("vm_struct", 16, {{"flags", u64, 0}, {"caller", pointer, 8}});
   const auto busy = add("rb_list", 8, {{"root", root, 0}});
   add("vmap_node", 16, {{"busy", busy, 8}});

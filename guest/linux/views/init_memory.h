@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "guest/linux/kernel.h"
+
+namespace ringside::guest::linux {
+
+/// The kernel is about to free, or frees, what modules needed for their init only. A module gives that memory
+/// up when its init is done, and a work item frees it after all CPUs have let go of it (kernel/module/main.c,
+/// do_free_init): meanwhile it belongs to no module. True as well where that cannot be told.
+bool frees_init_memory(Kernel& kernel);
+
+}  // namespace ringside::guest::linux

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/pages/kernel_halves.h"
 
+#include "guest/linux/address_regions.h"
 #include "guest/linux/tasks.h"
 #include "guest/x86/paging_format.h"
 
@@ -67,6 +68,19 @@ Result<Gpa> own_root(Kernel& kernel) {
   return kernel.space().translate(root);
 }
 
+/// Whether the kernel isolates page tables: what it says of its CPU's features (arch/x86/include/asm/
+/// cpufeatures.h, X86_FEATURE_PTI), or what was seen of a vCPU where it does not tell. What is seen depends
+/// on the moment: a vCPU in the kernel does not show it.
+bool isolates(Kernel& kernel) {
+  constexpr std::uint64_t kWord = 7, kBit = 11;
+  const auto features = kernel.field("cpuinfo_x86", "x86_capability");
+  const auto cpu = kernel.find_symbol("boot_cpu_data");
+  if (features && cpu && features->size >= 4 * (kWord + 1))
+    if (const auto word = kernel.read<std::uint32_t>(*cpu + features->offset + 4 * kWord))
+      return ((*word >> kBit) & 1) != 0;
+  return kernel.identity().isolation;
+}
+
 /// An address space that must share the kernel's half.
 struct Space {
   std::string whose;
@@ -75,7 +89,8 @@ struct Space {
 
 class Comparison {
  public:
-  explicit Comparison(Kernel& kernel) : kernel_(kernel), mode_(kernel.identity().root.mode) {}
+  explicit Comparison(Kernel& kernel)
+      : kernel_(kernel), regions_(kernel), mode_(kernel.identity().root.mode) {}
 
   Listing<PageTableFault> run() {
     const auto own = own_root(kernel_);
@@ -90,7 +105,7 @@ class Comparison {
       return std::move(listing_);
     }
     expected_ = std::move(*expected);
-    isolated_ = kernel_.identity().isolation && mode_ != PagingMode::two_level;
+    isolated_ = mode_ != PagingMode::two_level && isolates(kernel_);
     if (isolated_ && mode_ != PagingMode::pae)
       if (auto user = kernel_entries(kernel_.snapshot(), mode_, own_ + kUserRootDistance))
         user_expected_ = std::move(*user);
@@ -145,20 +160,20 @@ class Comparison {
     for (const auto& cpu : kernel_.snapshot().cpus(RegisterGroups::control)) {
       x86::PagingRoot root = x86::PagingRoot::of(cpu);
       if (root.mode != mode_) continue;
-      if (isolated_) root.table.value &= ~kUserRootDistance;
+      const Gpa sibling{root.table.value & ~kUserRootDistance};
+      // Where isolation is not known of, the root beside one that is known is what user mode sees of that.
+      if (isolated_ || sibling == own_ || spaces_.contains(sibling.value)) root.table = sibling;
       add(root.table, {fmt::format("vCPU {}", cpu.index)});
     }
   }
 
   /// Whether address spaces may differ in the entry for `gva`: each has an LDT of its own under isolation
   /// (Documentation/arch/x86/pti.rst), and efi_mm maps the firmware (arch/x86/platform/efi/efi_64.c).
-  bool may_differ(Gva gva, const Space& space) const {
-    constexpr Gva kLdt4{0xffff880000000000}, kLdt5{0xff10000000000000}, kEfi{0xffffffef00000000};
+  bool may_differ(Gva gva, const Space& space) {
+    if (isolated_ && regions_.at(gva) == AddressRegion::ldt) return true;
+    constexpr Gva kEfi{0xffffffef00000000};
     const unsigned shift = kernel_slice(mode_).shift;
-    const auto same_entry = [&](Gva other) { return gva.value >> shift == other.value >> shift; };
-    if (isolated_ && mode_ == PagingMode::four_level && same_entry(kLdt4)) return true;
-    if (isolated_ && mode_ == PagingMode::five_level && same_entry(kLdt5)) return true;
-    return space.efi && same_entry(kEfi);
+    return space.efi && gva.value >> shift == kEfi.value >> shift;
   }
 
   void compare(Gpa root, const Space& space) {
@@ -194,6 +209,7 @@ class Comparison {
   }
 
   Kernel& kernel_;
+  AddressRegions regions_;
   PagingMode mode_;
   bool isolated_ = false;
   Gpa own_;

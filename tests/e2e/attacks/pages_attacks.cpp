@@ -85,8 +85,8 @@ Result<std::optional<std::uint64_t>> frame_of(Database& db, std::uint64_t gva) {
                             gva));
 }
 
-/// Shows the kernel another page where its system call table is: a copy, with one entry changed. A large page
-/// is taken apart for it.
+/// Shows the kernel another page where its system call table is: a copy, to be changed at leisure. A large
+/// page is taken apart for it.
 Pokes remap_system_calls(Database& db) {
   RINGSIDE_TRY(const auto table, number(db, "SELECT addr('sys_call_table')"));
   RINGSIDE_TRY(const auto spare, spare_page(db, 0));
@@ -172,9 +172,9 @@ std::vector<Attack> pages_attacks() {
       "start "
       "IN (SELECT gva FROM page_mappings WHERE half = 'kernel' AND writable AND NOT executable) LIMIT 1";
   const std::string module_text =
-      "SELECT base FROM module_regions JOIN modules ON modules.gva = module_regions.gva WHERE kind = 'text' "
+      "SELECT module_regions.base FROM module_regions JOIN modules ON modules.gva = module_regions.gva WHERE kind = 'text' "
       "AND "
-      "state = 'live' ORDER BY base DESC LIMIT 1";
+      "state = 'live' ORDER BY 1 DESC LIMIT 1";
   const auto alias = [](const std::string& symbol) {
     return "SELECT gva + (gpa_of - gpa) FROM (SELECT gva, gpa, size, (SELECT gpa + (addr('" + symbol +
            "') - gva) FROM page_mappings WHERE half = 'kernel' AND gva <= addr('" + symbol +

@@ -67,7 +67,7 @@ TEST_F(PackOfBpf, GivesNoChunkToNobody) {
 
 TEST_F(PackOfBpf, IsJudgedWithinItsBoundsWhateverExtentsSay) {
   extents.push_back({kPack + 64, ~std::uint64_t{0}, {{kPack + 64, ~std::uint64_t{0}}}});
-  extents.push_back({kPack + pack.size, 64, {{kPack - 1, 64}}});
+  extents.push_back({kPack + pack.size, 64, {{Gva{kPack.value - 1}, 64}}});
   EXPECT_EQ(wrong(), std::nullopt);
   pack.bitmap.clear();
   EXPECT_EQ(wrong(), std::nullopt);

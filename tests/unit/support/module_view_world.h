@@ -28,7 +28,7 @@ class ModuleViewWorld {
   /// Where memory of modules is: 64 KiB of it for each.
   static constexpr std::uint64_t kModules = 0x2000000;
 
-  explicit ModuleViewWorld(Areas areas = Areas::list) : areas_(areas) {
+  explicit ModuleViewWorld(Areas kept = Areas::list) : areas_(kept) {
     describe();
     auto& identity = kernel.mutable_identity();
     identity.image = {Gva{0x1000000}, Gva{0x1800000}};
@@ -51,7 +51,7 @@ class ModuleViewWorld {
     worker = kernel.allocate(32);
     kernel.put_pointer(kernel.define_variable("worker_pool_idr", 8), pool.value);
     kernel.put_list(pool, std::vector{worker + 16});
-    if (areas == Areas::list) {
+    if (areas_ == Areas::list) {
       area_head_ = kernel.define_variable("vmap_area_list", 16);
     } else {
       area_head_ = kernel.allocate(16);

@@ -49,7 +49,7 @@ Pokes change_gate(Database& database, unsigned vector, Change change) {
 
 /// A gate's handler (SDM vol. 3A, figure 6-8): bytes 0-1, 6-7 and in 64-bit mode 8-11.
 void set_handler(Bytes& gate, std::uint64_t handler) {
-  for (const auto [at, shift] : {std::pair{0u, 0u}, {1u, 8u}, {6u, 16u}, {7u, 24u}})
+  for (const auto& [at, shift] : {std::pair{0u, 0u}, {1u, 8u}, {6u, 16u}, {7u, 24u}})
     gate[at] = static_cast<std::byte>(handler >> shift);
   for (unsigned i = 8; i < 12 && i < gate.size(); ++i)
     gate[i] = static_cast<std::byte>(handler >> (32 + 8 * (i - 8)));

@@ -172,7 +172,8 @@ std::vector<Attack> pages_attacks() {
       "start "
       "IN (SELECT gva FROM page_mappings WHERE half = 'kernel' AND writable AND NOT executable) LIMIT 1";
   const std::string module_text =
-      "SELECT module_regions.base FROM module_regions JOIN modules ON modules.gva = module_regions.gva WHERE kind = 'text' "
+      "SELECT module_regions.base FROM module_regions JOIN modules ON modules.gva = module_regions.gva WHERE "
+      "kind = 'text' "
       "AND "
       "state = 'live' ORDER BY 1 DESC LIMIT 1";
   const auto alias = [](const std::string& symbol) {

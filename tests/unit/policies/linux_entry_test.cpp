@@ -3,9 +3,8 @@
 #include "policies/engine/evaluator.h"
 #include "tests/support/mutated_guest.h"
 
-#include <gmock/gmock.h>
-
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 namespace ringside::policies {
 namespace {
@@ -104,9 +103,11 @@ TEST(LinuxEntryChecks, ReportAGateThatEntersAnotherFunction) {
   const std::uint64_t gate = world.number("SELECT gva FROM idt WHERE vcpu = 0 AND vector = 14"),
                       low = world.number("SELECT handler FROM idt WHERE vcpu = 0 AND vector = 14");
   // Eight bytes further on: only the lowest 16 bits of the handler change.
-  world.poke(gate, (low & 0xffff) + 8 | 0x100000 | std::uint64_t{0x8e00} << 32 | (low >> 16 & 0xffff) << 48);
+  world.poke(gate,
+             ((low & 0xffff) + 8) | 0x100000 | std::uint64_t{0x8e00} << 32 | (low >> 16 & 0xffff) << 48);
   EXPECT_THAT(world.violated(), ElementsAre("interrupt-handlers"));
-  EXPECT_THAT(world.messages, Contains(HasSubstr("IDT gate 14 (page_fault) of vCPU 0 enters asm_exc_page_fault+0x8")));
+  EXPECT_THAT(world.messages,
+              Contains(HasSubstr("IDT gate 14 (page_fault) of vCPU 0 enters asm_exc_page_fault+0x8")));
 }
 
 TEST(LinuxEntryChecks, ReportAGateThatUserCodeMayRaise) {
@@ -120,7 +121,8 @@ TEST(LinuxEntryChecks, ReportAGateThatUserCodeMayRaise) {
 TEST(LinuxEntryChecks, ReportAnotherInterruptTable) {
   EntryWorld world("6.1-cloud");
   world.cpus[0].idt.base = Gva{world.number("SELECT addr('idt_table')")};
-  EXPECT_THAT(world.violated(), ElementsAre("interrupt-table-place")) << "the same table at its other address";
+  EXPECT_THAT(world.violated(), ElementsAre("interrupt-table-place"))
+      << "the same table at its other address";
 }
 
 TEST(LinuxEntryChecks, ReportACallGateAndAChangedSegment) {
@@ -187,7 +189,8 @@ TEST(LinuxEntryChecks, ReportWhatAnMsrEnters) {
   EXPECT_THAT(world.violated(), ElementsAre("system-call-entry"));
   world.cpus[0].msrs->lstar = entry;
   world.cpus[0].msrs->sfmask &= ~std::uint64_t{0x200};
-  EXPECT_THAT(world.violated(), ElementsAre("system-call-entry")) << "system calls would run with interrupts on";
+  EXPECT_THAT(world.violated(), ElementsAre("system-call-entry"))
+      << "system calls would run with interrupts on";
   world.cpus[0].msrs->sfmask |= 0x200;
   world.cpus[0].msrs->sysenter_esp += 0x1000;
   EXPECT_THAT(world.violated(), ElementsAre("entry-stacks"));

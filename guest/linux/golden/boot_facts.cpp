@@ -138,6 +138,11 @@ void BootFacts::take_native_operations() {
     const auto code = from_hex(native.code);
     if (offset && code && *offset / 8 < 256) native_[static_cast<std::uint8_t>(*offset / 8)] = *code;
   }
+  // paravirt_patch_default()
+  for (const auto operation : {"cpu.iret", "cpu.usergs_sysret64"})
+    if (const auto offset = kernel_->offset("paravirt_patch_template", operation);
+        offset && *offset / 8 < 256)
+      leaving_.push_back(static_cast<std::uint8_t>(*offset / 8));
 }
 
 bool BootFacts::does_nothing(std::uint64_t function) const {
@@ -171,9 +176,8 @@ std::vector<Bytes> BootFacts::paravirt(std::uint8_t type, std::uint64_t at, std:
   } else if (std::find(identities_.begin(), identities_.end(), *function) != identities_.end()) {
     add(*from_hex("4889f8"));
   } else {
-    add(branch(kCall, at, *function));
-    // iret and sysret jump.
-    if (before_5_13(kernel_->identity())) add(branch(kJump, at, *function));
+    const bool leaves = std::find(leaving_.begin(), leaving_.end(), type) != leaving_.end();
+    add(branch(leaves ? kJump : kCall, at, *function));
   }
   return out;
 }

@@ -25,8 +25,8 @@ void print_diagnostics(const std::vector<policies::Diagnostic>& diagnostics, Con
 
 /// The stored baseline of a guest, if there is one. State that cannot be read is an internal error.
 Attempt<std::optional<policies::Baseline>> load_baseline(const std::string& guest);
-/// Binds the stored baseline of the guest of `snapshot`, if there is one, to `database` if a statement reads it
-/// or compares code with it.
+/// Binds the stored baseline of the guest of `snapshot`, if there is one, to `database` if a statement reads
+/// it or compares code with it.
 Attempt<void> bind_needed_baseline(policies::Database& database, const policies::StatementInfo& info,
                                    const guest::Snapshot& snapshot);
 /// The store in the state directory.

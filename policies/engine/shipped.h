@@ -12,7 +12,8 @@ struct ShippedFile {
   std::string_view text;
 };
 
-/// The files of policies/shipped and policies/linux, each folder sorted by name (policies/EmbedFiles.cmake makes the source of it).
+/// The files of policies/shipped and policies/linux, each folder sorted by name (policies/EmbedFiles.cmake
+/// makes the source of it).
 const std::vector<ShippedFile>& shipped_files();
 
 }  // namespace ringside::policies

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,7 +79,8 @@ class TraceWorld {
   /// What stands in memory now; without the snapshot, which keeps pages as it first saw them.
   Gva peek(Gva at) {
     std::uint64_t value = 0;
-    kernel.memory().read(guest::Gpa{at.value}, std::as_writable_bytes(std::span(&value, 1))).value();
+    if (!kernel.memory().read(guest::Gpa{at.value}, std::as_writable_bytes(std::span(&value, 1))))
+      throw std::out_of_range("nothing was made there");
     return Gva{value};
   }
   Gva function(std::string_view name) { return kernel.symbol(name).value(); }

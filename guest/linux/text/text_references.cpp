@@ -59,20 +59,15 @@ void TextReferences::cover(std::uint32_t region, Range range, std::size_t refere
 
 std::optional<Error> TextReferences::uncovered(const KernelText& text, bool of_modules) const {
   std::set<std::string> names;
-  std::size_t covered = 0;
   for (const TextCoverage& one : coverage_) {
     if ((one.region != KernelText::kImage) != of_modules) continue;
-    if (one.reference)
-      ++covered;
-    else
-      names.insert(text.regions()[one.region].module);
+    if (!one.reference) names.insert(text.regions()[one.region].module);
   }
   if (names.empty()) return std::nullopt;
   std::string why;
   for (const std::string& reason : reasons_) why += "; " + reason;
   if (references_.empty() && reasons_.empty()) why = "; no golden kernel imported and no baseline";
-  if (why.empty() && covered == 0) why = "; no reference holds such code";
-  if (!of_modules || covered == 0)
+  if (!of_modules || references_.empty())
     return Error{Errc::unavailable, "only patch sites were checked" + why,
                  "run ringside baseline save while the guest is known to be good"};
   constexpr std::size_t kNamed = 4;

@@ -76,6 +76,7 @@ Table kernel_rodata_changes_table() {
           .example = "SELECT symbol, address, expected, actual FROM kernel_rodata_changes",
           .in_baseline = false,
           .baseline_where = {},
+          .bulk = true,
           .fill = fill};
 }
 

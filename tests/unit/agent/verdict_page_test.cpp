@@ -50,7 +50,7 @@ TEST(VerdictPage, GivesAReasonOnceForAllSubjectsThatShareIt) {
   EXPECT_EQ(page({first.unknown("no baseline", 0), first.ok(1), second.unknown("no baseline", 0),
                   second.unknown("no baseline", 1)}),
             "vm1: Linux 6.1\n\n"
-            "  unknown   Interrupts (1 of 2 checks)            unknown   Segments\n"
+            "  unknown   Interrupts (1 of 2 checks)              unknown   Segments\n"
             "              no baseline\n"
             "\n"
             "UNKNOWN: no violation was found, but 2 of 2 subjects could not be checked wholly\n"

@@ -331,6 +331,7 @@ class TraceWorld {
                              "apparmor_file_open",
                              "cap_capable",
                              "bpf_prog_alloc_no_stats",
+                             "__bpf_prog_run512",
                              "bpf_prog_realloc",
                              "__bpf_call_base",
                              "bpf_probe_write_user",

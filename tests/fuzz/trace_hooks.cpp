@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto& kernel = world->kernel;
   kernel.set_btf(btf[newer]);
   constexpr guest::Gva kFirst{0x200000};  // of FakeKernel's objects
-  testing::poke(kernel, kFirst, 0x10000, std::as_bytes(std::span(data, size)));
+  ringside::testing::poke(kernel, kFirst, 0x10000, std::as_bytes(std::span(data, size)));
 
   bound(linux::ftrace_handlers(kernel), 2 * linux::kMaxFtraceOps + 64);
   bound(linux::ftrace_filters(kernel), linux::kMaxFtraceFilters);

@@ -107,7 +107,7 @@ TEST_P(BpfPrograms, AreasOfOtherCallersAreNone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, BpfPrograms, ::testing::Values(Age::older, Age::newer),
-                         [](const auto& info) { return info.param == Age::older ? "older" : "newer"; });
+                         [](const auto& kernel) { return kernel.param == Age::older ? "older" : "newer"; });
 
 TEST(BpfMaps, AreThoseOfTheirIdr) {
   TraceWorld world;

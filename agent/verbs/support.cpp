@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -20,7 +21,11 @@ Result<policies::QueryResult> ask(guest::Snapshot& snapshot, std::string_view sq
 }
 
 Exit note_incomplete(const std::vector<std::string>& incomplete) {
-  for (const auto& why : incomplete) log::warning("could not be read: " + printable(why));
+  constexpr std::size_t kShown = 12;
+  for (std::size_t i = 0; i < std::min(incomplete.size(), kShown); ++i)
+    log::warning("could not be read: " + printable(incomplete[i]));
+  if (incomplete.size() > kShown)
+    log::warning(fmt::format("and {} more could not be read: --json lists all", incomplete.size() - kShown));
   return incomplete.empty() ? Exit::clean : Exit::unchecked;
 }
 

@@ -6,10 +6,7 @@
 
 #include <cstdint>
 #include <span>
-<<<<<<< HEAD
 #include <stdexcept>
-=======
->>>>>>> w-trace
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,15 +79,9 @@ class TraceWorld {
   /// What stands in memory now; without the snapshot, which keeps pages as it first saw them.
   Gva peek(Gva at) {
     std::uint64_t value = 0;
-<<<<<<< HEAD
     if (!kernel.memory().read(guest::Gpa{at.value}, std::as_writable_bytes(std::span(&value, 1))))
       throw std::out_of_range("nothing was made there");
     return Gva{value};
-=======
-    const auto read =
-        kernel.memory().read(guest::Gpa{at.value}, std::as_writable_bytes(std::span(&value, 1)));
-    return read ? Gva{value} : Gva{0};
->>>>>>> w-trace
   }
   Gva function(std::string_view name) { return kernel.symbol(name).value(); }
 

@@ -45,11 +45,7 @@ class TaskViewWorld {
     queue = kernel.define_variable("runqueues", Queue::size);
     tasklist_lock = kernel.define_variable("tasklist_lock", 8);
     kernel.define_variable("css_set_lock", 8);
-<<<<<<< HEAD
     kernel.put(init_cred + Cred::usage, std::int32_t{4});
-=======
-    kernel.put(init_cred + Cred::usage, std::int32_t{2});
->>>>>>> w-views
     kernel.put_pointer(init_task + Task::cred, init_cred.value);
     kernel.put_pointer(init_task + Task::real_cred, init_cred.value);
     kernel.put_pointer(queue + Queue::curr, init_task.value);

@@ -107,11 +107,7 @@ TEST_P(BpfPrograms, AreasOfOtherCallersAreNone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, BpfPrograms, ::testing::Values(Age::older, Age::newer),
-<<<<<<< HEAD
                          [](const auto& test) { return test.param == Age::older ? "older" : "newer"; });
-=======
-                         [](const auto& kernel) { return kernel.param == Age::older ? "older" : "newer"; });
->>>>>>> w-trace
 
 TEST(BpfMaps, AreThoseOfTheirIdr) {
   TraceWorld world;

@@ -172,13 +172,8 @@ TEST_P(LinuxTrace, HiddenAndForeignLivePatchesAreReported) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, LinuxTrace,
                          ::testing::Values(TraceWorld::Age::older, TraceWorld::Age::newer),
-<<<<<<< HEAD
                          [](const auto& test) {
                            return test.param == TraceWorld::Age::older ? "older" : "newer";
-=======
-                         [](const auto& kernel) {
-                           return kernel.param == TraceWorld::Age::older ? "older" : "newer";
->>>>>>> w-trace
                          });
 
 TEST(LinuxTraceNewer, AStaticCallThatIsNotWhatItsHookSaysIsReported) {

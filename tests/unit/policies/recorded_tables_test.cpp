@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace ringside::policies {
 namespace {
 
@@ -35,23 +37,31 @@ class RecordedTables : public ::testing::TestWithParam<std::string> {
   std::unique_ptr<Database> database_;
 };
 
+/// Tables that have no rows on a healthy guest, or on one where nothing traces, waits or loads programs.
+bool may_be_empty(std::string_view table) {
+  static const std::set<std::string_view> names = {
+      "bpf_links",   "bpf_maps",          "fprobes", "ftrace_direct_calls", "ftrace_filters", "kprobes",
+      "livepatches", "page_table_faults", "uprobes", "work_items"};
+  return names.contains(table);
+}
+
 TEST_P(RecordedTables, AreReadToTheirLastColumnOrSayWhatIsMissing) {
   for (const auto& table : tables()) {
+    if (table.bulk) continue;  // snapshots hold these only when asked to
     std::string columns = "count(*)";
     for (const auto& column : table.columns) columns += ", count(\"" + std::string(column.name) + "\")";
     const auto result = database_->query("SELECT " + columns + " FROM " + std::string(table.name));
-    if (table.name == "msrs") continue;                             // they were not recorded
-    if (table.name == "work_items") continue;                       // nothing waits most of the time
     if (table.name == "interrupt_stacks" && is_32_bit()) continue;  // the IST is one of 64-bit mode
     if (is_32_bit()) {
       // These kernels have no type information: a table may be unknown, but never silently empty.
       const bool silent =
           result && std::get<std::int64_t>(result->rows.at(0).at(0)) == 0 && result->incomplete.empty();
-      EXPECT_FALSE(silent) << table.name;
+      EXPECT_FALSE(silent && !may_be_empty(table.name)) << table.name;
       continue;
     }
     ASSERT_TRUE(result.has_value()) << table.name << ": " << result.error().message;
-    EXPECT_GT(std::get<std::int64_t>(result->rows.at(0).at(0)), 0) << table.name;
+    if (!may_be_empty(table.name))
+      EXPECT_GT(std::get<std::int64_t>(result->rows.at(0).at(0)), 0) << table.name;
     for (const auto& why : result->incomplete) ADD_FAILURE() << why;
   }
 }

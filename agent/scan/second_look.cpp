@@ -70,7 +70,34 @@ Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, p
   return again;
 }
 
+const CheckResult* find(const std::vector<CheckResult>& results, const policies::Check* check) {
+  const auto found =
+      std::find_if(results.begin(), results.end(), [&](const auto& other) { return other.check == check; });
+  return found == results.end() ? nullptr : &*found;
+}
+
 }  // namespace
+
+void look_for_unknown(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
+                      guest::live::MsrSource msrs, std::vector<CheckResult>& results) {
+  constexpr int kLooks = 5;
+  std::set<const policies::Policy*> wanted;
+  for (const CheckResult& result : results)
+    if (result.verdict == Verdict::unknown) wanted.insert(result.policy);
+  for (int look = 0; look < kLooks && !wanted.empty(); ++look) {
+    const auto again = evaluate_again(guest, evaluator, msrs, wanted, false);
+    if (!again) return;
+    std::set<const policies::Policy*> changing;
+    for (CheckResult& result : results) {
+      if (result.verdict != Verdict::unknown || !wanted.contains(result.policy)) continue;
+      const CheckResult* now = find(*again, result.check);
+      if (now == nullptr || (now->verdict == Verdict::unknown && now->reasons == result.reasons)) continue;
+      result = *now;
+      if (result.verdict == Verdict::unknown) changing.insert(result.policy);
+    }
+    wanted = std::move(changing);
+  }
+}
 
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
                 std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted) {
@@ -94,9 +121,7 @@ void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, g
         result = unconfirmed(result, again.error());
         continue;
       }
-      const auto same = std::find_if(again->begin(), again->end(),
-                                     [&](const CheckResult& other) { return other.check == result.check; });
-      if (same != again->end()) result = confirmed(result, *same);
+      if (const CheckResult* same = find(*again, result.check)) result = confirmed(result, *same);
     }
   }
 }

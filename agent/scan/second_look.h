@@ -16,6 +16,11 @@ policies::CheckResult confirmed(const policies::CheckResult& first, const polici
 /// A violation that could not be looked at again: unknown, with what was seen and why.
 policies::CheckResult unconfirmed(const policies::CheckResult& first, const Error& why);
 
+/// Looks again at what was unknown, as long as the reasons change from look to look: much of what cannot be
+/// read of a running guest was in the middle of a change. What stays unknown keeps its last reasons.
+void look_for_unknown(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
+                      guest::live::MsrSource msrs, std::vector<policies::CheckResult>& results);
+
 /// Looks again, at once, at violated results for which `doubted` holds: on a fresh snapshot, or with the
 /// guest stopped where the check says `confirm: paused`; not at those that confirm over a window
 /// (Confirmation). Each policy is evaluated again at most once.

@@ -155,6 +155,12 @@ Result<Listing<OpenFile>> open_files(Kernel& kernel, Gva files, bool paths) {
   const auto max_fds = fdtable.add("max_fds"), fd = fdtable.add("fd"),
              close_on_exec = fdtable.add("close_on_exec");
   if (!fdtable.missing().empty()) return fail(fdtable.missing().front());
+  // A task that ends while it is looked at: its last user has left the table, which may be anything by now
+  // (fs/file.c, put_files_struct).
+  if (const auto users = kernel.field("files_struct", "count.counter")) {
+    RINGSIDE_TRY(const std::uint64_t count, kernel.read_field(files, *users));
+    if (count == 0) return listing;
+  }
   RINGSIDE_TRY(const Field link, kernel.field("files_struct", "fdt"));
   RINGSIDE_TRY(const Gva table, kernel.read_pointer_field(files, link));
   RINGSIDE_CHECK(fdtable.read(table));

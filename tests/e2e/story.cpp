@@ -35,12 +35,15 @@ TEST_P(Story, ATamperedGateIsFoundAndPutBack) {
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& guest = **booted;
 
+  // An i386 kernel does not tell all that the policies ask for: then clean is "unknown in part".
+  const int clean = std::string(GetParam().kernel).starts_with("686") ? 4 : 0;
+
   Finished run = ringside(guest, "inspect");
   EXPECT_EQ(run.status, 0) << said(run);
   run = ringside(guest, "baseline save");
-  ASSERT_EQ(run.status, 0) << said(run);
+  ASSERT_EQ(run.status, clean) << said(run);
   run = ringside(guest, "scan");
-  EXPECT_EQ(run.status, 0) << said(run);
+  EXPECT_EQ(run.status, clean) << said(run);
 
   // Vector 31 is reserved and raised by nothing: the guest survives a wrong handler there.
   run = ringside(guest, "query", {"SELECT gva FROM idt WHERE vcpu = 0 AND vector = 31", "--json"});
@@ -62,7 +65,7 @@ TEST_P(Story, ATamperedGateIsFoundAndPutBack) {
   EXPECT_EQ(run.status, 0) << said(run);
   EXPECT_EQ(parse_byte_dump(guest.qmp().hmp("x /8bx " + gate)), before);
   run = ringside(guest, "scan");
-  EXPECT_EQ(run.status, 0) << said(run);
+  EXPECT_EQ(run.status, clean) << said(run);
 
   EXPECT_EQ(guest.qmp().status(), "running");
   EXPECT_EQ(guest.run("echo alive"), "alive\n");

@@ -76,16 +76,7 @@ class OperationsReader {
   std::unordered_set<std::uint64_t> inodes_;
 };
 
-/// True of a struct files_struct that its last user has left (fs/file.c, put_files_struct): a task that ends
-/// while it is looked at had it a moment ago.
-bool abandoned(Kernel& kernel, const Result<Field>& users, Gva files) {
-  if (!users) return false;
-  const auto count = kernel.read_field(files, *users);
-  return count && *count == 0;
-}
-
 void take_open_files(Kernel& kernel, OperationsReader& reader, Hooks& into) {
-  const auto users = kernel.field("files_struct", "count.counter");
   const auto place = kernel.offset("file", "f_op");
   if (!place) return into.problem(place.error().within("open files"));
   TaskQuery query;
@@ -95,7 +86,6 @@ void take_open_files(Kernel& kernel, OperationsReader& reader, Hooks& into) {
   std::unordered_set<std::uint64_t> tables, files;
   for (const Task& task : all.entries) {
     if (!task.files || task.files->value == 0 || !tables.insert(task.files->value).second) continue;
-    if (abandoned(kernel, users, *task.files)) continue;
     const std::string who = task.comm + " (" + std::to_string(task.pid) + ")";
     const auto open = open_files(kernel, *task.files, false);
     if (!open) {

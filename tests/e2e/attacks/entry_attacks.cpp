@@ -89,7 +89,8 @@ Pokes redirect_dispatch(Database& database) {
       code(gva, word) AS MATERIALIZED (SELECT addr('x64_sys_call') + n, read_u64(addr('x64_sys_call') + n)
                                        FROM at WHERE addr('x64_sys_call') IS NOT NULL),
       jump(gva, target) AS (
-        SELECT gva, gva + 5 + (((word >> 8) & 0xffffffff) ^ 0x80000000) - 0x80000000 FROM code
+        -- The sign of 32 bits; SQL has no exclusive or.
+        SELECT gva, gva + 5 + ((word >> 8) & 0x7fffffff) - ((word >> 8) & 0x80000000) FROM code
         WHERE word & 0xff IN (0xe8, 0xe9))
     SELECT gva, addr('__x64_sys_getppid') - (gva + 5) FROM jump
     WHERE target IN (addr('__x64_sys_getpid'), addr('__x64_sys_getpid') - 9)

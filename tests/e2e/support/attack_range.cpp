@@ -95,7 +95,7 @@ void AttackRange::judge(const Attack& attack, const Verdicts& verdicts, Outcome&
     outcome.seen = messages_of(wanted->second);
   for (const auto& [check, result] : verdicts) {
     if (result.verdict != Verdict::violated || before_.contains(check) || expected(attack, check)) continue;
-    outcome.wrong.push_back(fmt::format("{} reports it too: {}", check, result.violations.front().message));
+    outcome.beside.push_back(fmt::format("{}: {}", check, result.violations.front().message));
   }
 }
 

@@ -25,11 +25,12 @@ class AttackRange {
 
   /// What came of one attack.
   struct Outcome {
-    bool applies = true;             ///< this kernel has what it changes
-    std::vector<std::string> seen;   ///< the messages of the check that must report it
-    std::vector<std::string> wrong;  ///< whatever was not as it should be, a line each
-    double scan_ms = 0;              ///< from the changed memory to the verdicts
-    unsigned evaluated = 0;          ///< policies that had to be evaluated again
+    bool applies = true;              ///< this kernel has what it changes
+    std::vector<std::string> seen;    ///< the messages of the check that must report it
+    std::vector<std::string> beside;  ///< other checks that see it too, with a message of each
+    std::vector<std::string> wrong;   ///< whatever was not as it should be, a line each
+    double scan_ms = 0;               ///< from the changed memory to the verdicts
+    unsigned evaluated = 0;           ///< policies that had to be evaluated again
   };
   /// Changes the guest, looks, undoes it, and looks again.
   Outcome run(const Attack& attack);

@@ -30,6 +30,12 @@ std::vector<std::string> read_choices(Diagnosis& diagnosis, const std::vector<Sc
   return chosen;
 }
 
+/// Text without the line end that a folded block of YAML keeps.
+std::string without_end(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
 void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy) {
   static const std::regex kVersion(R"(\d{1,9}(\.\d{1,9}){0,2})");
   const Mapping metadata(
@@ -42,9 +48,10 @@ void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy)
       diagnosis.error(version->node, "a version is up to three numbers with dots", "for example 1.2.0");
   }
   if (const auto title = metadata.text("title", true)) policy.title = title->text;
-  if (const auto description = metadata.text("description")) policy.description = description->text;
-  if (const auto text = metadata.text("falsePositives")) policy.false_positives = text->text;
-  if (const auto text = metadata.text("remediation")) policy.remediation = text->text;
+  if (const auto description = metadata.text("description"))
+    policy.description = without_end(description->text);
+  if (const auto text = metadata.text("falsePositives")) policy.false_positives = without_end(text->text);
+  if (const auto text = metadata.text("remediation")) policy.remediation = without_end(text->text);
   if (const auto severity = read_severity(diagnosis, metadata)) policy.severity = *severity;
   policy.attack = read_attack(diagnosis, metadata);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every kernel on every machine: is it found, and is every one of its symbols what the guest says it is?
-//   RINGSIDE_MATRIX=full      all cells, not only each kernel once and the variants of the cloud flavour
+//   RINGSIDE_MATRIX=full      all cells, not only each kernel once and the variants of one
 //   RINGSIDE_WRITE_MATRIX=1   also writes docs/kernel-matrix.md
 #include "tests/e2e/support/attached.h"
 #include "tests/e2e/support/kernel_matrix.h"

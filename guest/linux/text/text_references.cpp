@@ -66,7 +66,7 @@ std::optional<Error> TextReferences::uncovered(const KernelText& text, bool of_m
   if (names.empty()) return std::nullopt;
   std::string why;
   for (const std::string& reason : reasons_) why += "; " + reason;
-  if (references_.empty() && reasons_.empty()) why = "; no golden kernel imported and no baseline";
+  if (references_.empty() && reasons_.empty()) why = "; there is no baseline";
   if (!of_modules || references_.empty())
     return Error{Errc::unavailable, "only patch sites were checked" + why,
                  "run ringside baseline save while the guest is known to be good"};

@@ -30,14 +30,6 @@ std::vector<std::string> read_choices(Diagnosis& diagnosis, const std::vector<Sc
   return chosen;
 }
 
-/// The lines of a text as one, without blanks at its ends: YAML's folded texts end with a line feed.
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  const std::size_t last = text.find_last_not_of(' ');
-  text.resize(last == std::string::npos ? 0 : last + 1);
-  return text;
-}
-
 void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy) {
   static const std::regex kVersion(R"(\d{1,9}(\.\d{1,9}){0,2})");
   const Mapping metadata(
@@ -49,10 +41,10 @@ void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy)
     if (version->text.size() > 40 || !std::regex_match(version->text, kVersion))
       diagnosis.error(version->node, "a version is up to three numbers with dots", "for example 1.2.0");
   }
-  if (const auto title = metadata.text("title", true)) policy.title = one_line(title->text);
-  if (const auto description = metadata.text("description")) policy.description = one_line(description->text);
-  if (const auto text = metadata.text("falsePositives")) policy.false_positives = one_line(text->text);
-  if (const auto text = metadata.text("remediation")) policy.remediation = one_line(text->text);
+  if (const auto title = metadata.text("title", true)) policy.title = title->text;
+  if (const auto description = metadata.text("description")) policy.description = description->text;
+  if (const auto text = metadata.text("falsePositives")) policy.false_positives = text->text;
+  if (const auto text = metadata.text("remediation")) policy.remediation = text->text;
   if (const auto severity = read_severity(diagnosis, metadata)) policy.severity = *severity;
   policy.attack = read_attack(diagnosis, metadata);
 }

@@ -137,7 +137,7 @@ std::string bottom_line(const std::vector<Subject>& subjects, const Style& style
     return style.yellow(
         fmt::format("UNKNOWN: no violation was found, but {} of {} could not be checked wholly", unknown,
                     counted(applicable, "subject")));
-  return style.green(fmt::format("OK: {} as they should be", counted(applicable, "subject")));
+  return style.green(fmt::format("OK: {} checked, nothing is wrong", counted(applicable, "subject")));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/audit_log.h"
+#include "agent/log.h"
 #include "agent/options.h"
 #include "agent/output/format.h"
 #include "agent/output/text_table.h"
@@ -71,7 +72,7 @@ void print(Context& context, const RestorePlan& plan, bool done, std::size_t fin
   else if (!plan.steps.empty())
     context.out << fmt::format("{} would be put back; --yes does it\n", counted(plan.steps.size(), "place"));
   else if (findings > 0)
-    context.out << fmt::format("{} stand, but none says what to put back: ringside scan shows them\n",
+    context.out << fmt::format("nothing can be put back; ringside scan shows the {} that stood\n",
                                counted(findings, "finding"));
   else if (plan.not_possible.empty())
     context.out << "nothing to restore\n";
@@ -114,7 +115,8 @@ Outcome restore(Context& context, const Arguments& arguments) {
                                  {"not_possible", plan.not_possible}});
   else
     print(context, plan, done, findings);
-  Exit exit = note_incomplete(plan.not_possible);
+  for (const auto& why : plan.not_possible) log::warning("not restored: " + printable(why));
+  Exit exit = plan.not_possible.empty() ? Exit::clean : Exit::unchecked;
   if (!done && (!plan.steps.empty() || findings > 0)) exit = worse(exit, Exit::violations);
   return exit;
 }

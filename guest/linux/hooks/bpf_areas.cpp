@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxNodes = 1024;  // the kernel makes at most 128 (mm/v
 Result<void> walk_areas(Kernel& kernel, const Visit& visit, const std::function<void(Error)>& problem) {
   if (const auto list = kernel.find_symbol("vmap_area_list")) {
     RINGSIDE_TRY(const std::uint32_t link, kernel.offset("vmap_area", "list"));
-    return walk_list(kernel, *list, kMaxVmallocAreas, [&](Gva node) { return visit(Gva{node - Gva{link}}); });
+    return walk_list(kernel, *list, kMaxAreasForBpf, [&](Gva node) { return visit(Gva{node - Gva{link}}); });
   }
   RINGSIDE_TRY(const Gva variable, kernel.symbol("vmap_nodes"));
   RINGSIDE_TRY(const Gva count_at, kernel.symbol("nr_vmap_nodes"));
@@ -31,7 +31,7 @@ Result<void> walk_areas(Kernel& kernel, const Visit& visit, const std::function<
   RINGSIDE_TRY(const auto count, kernel.read<std::uint32_t>(count_at));
   if (count > kMaxNodes)
     return fail(Errc::out_of_bounds, "vmalloc is said to have " + std::to_string(count) + " nodes");
-  std::uint64_t left = kMaxVmallocAreas;  // of all nodes: a hostile guest may give each the same tree
+  std::uint64_t left = kMaxAreasForBpf;  // of all nodes: a hostile guest may give each the same tree
   for (std::uint32_t i = 0; i < count; ++i) {
     auto walked = walk_rb_tree(kernel, nodes + i * size + root, left, [&](Gva node) {
       --left;

@@ -39,8 +39,8 @@ class AreaWalk {
  private:
   Result<void> walk_global(Gva head) {
     RINGSIDE_TRY(const Field link, kernel_.field("vmap_area", "list"));
-    const auto walked =
-        walk_list(kernel_, head, kMaxAreas, [&](Gva node) { return take(Gva{node - Gva{link.offset}}); });
+    const auto walked = walk_list(kernel_, head, kMaxAreasOfModules,
+                                  [&](Gva node) { return take(Gva{node - Gva{link.offset}}); });
     if (!walked) listing_.problem(walked.error().within("areas of virtual memory"));
     return {};
   }
@@ -57,7 +57,7 @@ class AreaWalk {
     if (count > kMaxNodes)
       return fail(Errc::out_of_bounds, "virtual memory claims " + std::to_string(count) + " nodes");
     for (std::uint64_t i = 0; i < count; ++i) {
-      const auto walked = walk_rb_tree(kernel_, nodes + (i * size + root.offset), kMaxAreas,
+      const auto walked = walk_rb_tree(kernel_, nodes + (i * size + root.offset), kMaxAreasOfModules,
                                        [&](Gva node) { return take(Gva{node - Gva{link.offset}}); });
       if (!walked) listing_.problem(walked.error().within("areas of virtual memory"));
     }
@@ -85,7 +85,7 @@ class AreaWalk {
       area.caller = struct_.pointer(caller_);
     }
     listing_.entries.push_back(area);
-    return listing_.entries.size() < kMaxAreas;
+    return listing_.entries.size() < kMaxAreasOfModules;
   }
 
   Kernel& kernel_;

@@ -19,7 +19,7 @@ struct ModuleArea {
 };
 
 /// Most areas of a kernel that a walk takes, those outside the range of modules included.
-inline constexpr std::uint64_t kMaxAreas = 1u << 20;
+inline constexpr std::uint64_t kMaxAreasOfModules = 1u << 20;
 
 /// The areas outside the range of vmalloc(), by address. Errors: `not_found` or `unavailable` where this
 /// kernel does not tell where they are.

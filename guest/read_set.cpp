@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/read_set.h"
 
+#include "guest/memory/in_place.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -154,6 +156,12 @@ void ReadSet::stretch() {
 bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
   settle();
   if (unreadable_) return false;
+  if (auto* in_place = dynamic_cast<memory::InPlaceMemory*>(&memory)) {
+    std::optional<bool> same = true;
+    for (auto piece = pieces_.begin(); piece != pieces_.end() && same.value_or(false); ++piece)
+      same = in_place->holds(piece->gpa, ByteView(bytes_).subspan(piece->offset, piece->size));
+    if (same) return *same;
+  }
   // Megabytes are compared piecemeal, while they are still in the CPU's cache; a guest that is stopped for
   // each read is stopped once.
   const std::size_t batch = memory.stops_guest() ? ~std::size_t{0} : kBatch;

@@ -15,7 +15,7 @@ namespace ringside::guest::memory {
 
 namespace {
 
-/// What a thread is copying from right now.
+/// What a thread is loading from right now.
 struct Guard {
   std::uintptr_t first, last;  ///< addresses of the first and the last byte
   sigjmp_buf back;
@@ -45,6 +45,25 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
   }
 }
 
+/// Runs `access`, which loads from these bytes only; false if a page of them has no backing.
+template <class Access>
+bool guarded(const std::byte* from, std::size_t size, Access&& access) {
+  if (size == 0) return true;
+  Guard guard;  // not initialised: clearing the jump buffer would cost more than the copy
+  guard.first = reinterpret_cast<std::uintptr_t>(from);
+  guard.last = guard.first + size - 1;
+  if (sigsetjmp(guard.back, 0) != 0) {
+    active = nullptr;
+    return false;
+  }
+  active = &guard;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  access();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  active = nullptr;
+  return true;
+}
+
 }  // namespace
 
 void install_bus_guard() {
@@ -61,20 +80,13 @@ void install_bus_guard() {
 }
 
 bool guarded_copy(std::byte* into, const std::byte* from, std::size_t size) {
-  if (size == 0) return true;
-  Guard guard;  // not initialised: clearing the jump buffer would cost more than the copy
-  guard.first = reinterpret_cast<std::uintptr_t>(from);
-  guard.last = guard.first + size - 1;
-  if (sigsetjmp(guard.back, 0) != 0) {
-    active = nullptr;
-    return false;
-  }
-  active = &guard;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  std::memcpy(into, from, size);
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  active = nullptr;
-  return true;
+  return guarded(from, size, [&] { std::memcpy(into, from, size); });
+}
+
+std::optional<bool> guarded_equal(const std::byte* mapped, const std::byte* expected, std::size_t size) {
+  volatile bool equal = false;  // written between sigsetjmp and the end
+  if (!guarded(mapped, size, [&] { equal = std::memcmp(mapped, expected, size) == 0; })) return std::nullopt;
+  return size == 0 || equal;
 }
 
 }  // namespace ringside::guest::memory

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 namespace ringside::guest::memory {
 
@@ -13,5 +14,8 @@ void install_bus_guard();
 /// memcpy from mapped pages. False if a page of the source has no backing (any more); `into` then holds
 /// anything.
 bool guarded_copy(std::byte* into, const std::byte* from, std::size_t size);
+
+/// True if `size` bytes of mapped pages equal `expected`; nullopt if a page has no backing (any more).
+std::optional<bool> guarded_equal(const std::byte* mapped, const std::byte* expected, std::size_t size);
 
 }  // namespace ringside::guest::memory

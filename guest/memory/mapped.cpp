@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/memory/backends.h"
 #include "guest/memory/bus_guard.h"
+#include "guest/memory/in_place.h"
 #include "guest/memory/process_handle.h"
 
 #include <fcntl.h>
@@ -62,7 +63,7 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-class MappedMemory final : public PhysicalMemory {
+class MappedMemory final : public PhysicalMemory, public InPlaceMemory {
  public:
   static Result<std::unique_ptr<PhysicalMemory>> open(MemoryMap map, const std::vector<SharedRegion>& regions,
                                                       std::unique_ptr<PhysicalMemory> rest, pid_t qemu) {
@@ -79,6 +80,15 @@ class MappedMemory final : public PhysicalMemory {
   const MemoryMap& map() const override { return map_; }
   std::string_view backend() const override { return "mapped"; }
   bool stops_guest() const override { return rest_ && rest_->stops_guest(); }
+
+  std::optional<bool> holds(Gpa gpa, ByteView bytes) override {
+    if (bytes.empty()) return true;
+    const MemoryRange* const range = map_.find(gpa);
+    if (!range || bytes.size() > range->size - (gpa - range->start)) return std::nullopt;
+    const std::byte* const source = sources_[static_cast<std::size_t>(range - map_.ranges().data())];
+    if (!source || !alive(1)) return std::nullopt;
+    return guarded_equal(source + (gpa - range->start), bytes.data(), bytes.size());
+  }
 
  protected:
   void read_pieces(std::span<Piece> pieces) override {

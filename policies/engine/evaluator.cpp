@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 namespace ringside::policies {
 
@@ -20,14 +21,25 @@ constexpr std::string_view kNoBaseline = "no baseline: run `ringside baseline sa
 // Rows of one check that are kept; a guest that breaks everything must not fill our memory.
 constexpr QueryLimits kCheckLimits{.max_rows = 1000, .time = std::chrono::milliseconds{10'000}, .cut = true};
 
-/// What the last evaluation of a policy said, and what it was computed from.
+/// How often what a policy was computed from may change before its checks are watched one by one.
+constexpr unsigned kChangesUntilSplit = 3;
+
+/// What the last evaluation of some checks of a policy, one after another, said, and what it was computed
+/// from.
 struct Memo {
+  std::size_t first = 0;  ///< the first check's index in the policy; `results` has one entry a check
   std::vector<CheckResult> results;
   guest::ReadSet reads;
   std::vector<guest::x86::CpuState> cpus;
   guest::memory::MemoryMap map;
   bool reusable = false;
+  unsigned changes = 0;  ///< evaluations because something had changed
 };
+
+/// A policy's memos, in the order of its checks. At first there is one: checks of one policy read much in
+/// common. A policy that is computed from what changes all the time is split, so that what changes costs the
+/// checks that look at it only.
+using Memos = std::vector<Memo>;
 
 /// Notes what a snapshot reads while it lives.
 class Recording {
@@ -55,7 +67,9 @@ class EvaluatorImpl final : public Evaluator {
                                 unsigned* evaluated) override;
 
  private:
-  Memo run(const Policy& policy, guest::Snapshot& snapshot);
+  Memo run(const Policy& policy, std::size_t first, std::size_t count, guest::Snapshot& snapshot);
+  bool refresh(const Policy& policy, Memos& memos, guest::Snapshot& snapshot,
+               guest::memory::PhysicalMemory& memory);
   CheckResult run_check(const Policy& policy, const Check& check, bool& reusable);
   void take_rows(CheckResult& result, QueryResult rows) const;
   std::vector<std::string> missing_in_baseline(const Check& check) const;
@@ -63,7 +77,7 @@ class EvaluatorImpl final : public Evaluator {
   bool stands(Memo& memo, guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory) const;
 
   const std::vector<Policy>& policies_;
-  std::vector<Memo> memos_;  // one a policy
+  std::vector<Memos> memos_;  // one a policy
   std::unique_ptr<Database> database_;
   std::optional<Baseline> baseline_;
 };
@@ -111,7 +125,8 @@ bool roots_agree(guest::ReadSet& reads, const std::vector<guest::x86::CpuState>&
 }
 
 Result<void> EvaluatorImpl::set_baseline(const Baseline* baseline) {
-  for (auto& memo : memos_) memo.reusable = false;
+  for (auto& memos : memos_)
+    for (auto& memo : memos) memo.reusable = false;
   baseline_ = baseline == nullptr ? std::nullopt : std::optional(*baseline);
   return database_->bind_baseline(baseline_ ? &*baseline_ : nullptr);
 }
@@ -201,13 +216,15 @@ CheckResult EvaluatorImpl::run_check(const Policy& policy, const Check& check, b
   return result;
 }
 
-Memo EvaluatorImpl::run(const Policy& policy, guest::Snapshot& snapshot) {
+Memo EvaluatorImpl::run(const Policy& policy, std::size_t first, std::size_t count,
+                        guest::Snapshot& snapshot) {
   Memo memo;
+  memo.first = first;
   memo.reusable = true;
   const Recording recording(snapshot, memo.reads);
   database_->bind(&snapshot);
   const auto excluded = select(policy.guests, snapshot);
-  for (const auto& check : policy.checks)
+  for (const auto& check : std::span(policy.checks).subspan(first, count))
     memo.results.push_back(excluded ? CheckResult{&policy, &check, excluded->first, {}, {excluded->second}}
                                     : run_check(policy, check, memo.reusable));
   database_->bind(nullptr);
@@ -217,11 +234,15 @@ Memo EvaluatorImpl::run(const Policy& policy, guest::Snapshot& snapshot) {
 }
 
 std::vector<CheckResult> EvaluatorImpl::evaluate(const Policy& policy, guest::Snapshot& snapshot) {
-  Memo memo = run(policy, snapshot);
+  Memo memo = run(policy, 0, policy.checks.size(), snapshot);
   auto results = memo.results;
   const auto found =
       std::find_if(policies_.begin(), policies_.end(), [&](const Policy& one) { return &one == &policy; });
-  if (found != policies_.end()) memos_[static_cast<std::size_t>(found - policies_.begin())] = std::move(memo);
+  if (found != policies_.end()) {
+    Memos& memos = memos_[static_cast<std::size_t>(found - policies_.begin())];
+    memos.clear();
+    memos.push_back(std::move(memo));
+  }
   return results;
 }
 
@@ -241,16 +262,35 @@ bool EvaluatorImpl::stands(Memo& memo, guest::Snapshot& snapshot,
          memo.reads.unchanged_in(memory);
 }
 
+/// Evaluates again what does not stand; false if all of it did.
+bool EvaluatorImpl::refresh(const Policy& policy, Memos& memos, guest::Snapshot& snapshot,
+                            guest::memory::PhysicalMemory& memory) {
+  if (memos.empty()) {
+    memos.push_back(run(policy, 0, policy.checks.size(), snapshot));
+    return true;
+  }
+  bool changed = false;
+  for (Memo& memo : memos) {
+    if (stands(memo, snapshot, memory)) continue;
+    changed = true;
+    const unsigned changes = memo.changes + 1;
+    memo = run(policy, memo.first, memo.results.size(), snapshot);
+    memo.changes = changes;
+  }
+  if (memos.size() == 1 && policy.checks.size() > 1 && memos[0].changes >= kChangesUntilSplit) {
+    memos.clear();
+    for (std::size_t i = 0; i < policy.checks.size(); ++i) memos.push_back(run(policy, i, 1, snapshot));
+  }
+  return changed;
+}
+
 std::vector<CheckResult> EvaluatorImpl::tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
                                              unsigned* evaluated) {
   std::vector<CheckResult> all;
   unsigned count = 0;
   for (std::size_t i = 0; i < policies_.size(); ++i) {
-    if (!stands(memos_[i], snapshot, memory)) {
-      memos_[i] = run(policies_[i], snapshot);
-      ++count;
-    }
-    all.insert(all.end(), memos_[i].results.begin(), memos_[i].results.end());
+    if (refresh(policies_[i], memos_[i], snapshot, memory)) ++count;
+    for (const Memo& memo : memos_[i]) all.insert(all.end(), memo.results.begin(), memo.results.end());
   }
   if (evaluated != nullptr) *evaluated = count;
   return all;

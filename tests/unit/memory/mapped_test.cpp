@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/memory/backends.h"
 #include "guest/memory/bus_guard.h"
+#include "guest/memory/in_place.h"
+#include "guest/read_set.h"
 #include "tests/unit/memory/backend_fixture.h"
 
 #include <gtest/gtest.h>
@@ -112,6 +114,40 @@ TEST_F(Mapped, AnEndedQemuIsGoneAlthoughTheFileStands) {
   memory->read(requests);
   EXPECT_TRUE(requests[0].error);
   EXPECT_EQ(open_mapped(map(), {}, nullptr, child).error().code, Errc::gone);
+}
+
+TEST_F(Mapped, BytesAreComparedWhereTheyLie) {
+  const auto memory = mapped();
+  auto* const in_place = dynamic_cast<InPlaceMemory*>(memory.get());
+  ASSERT_NE(in_place, nullptr);
+  Bytes held(0x2000);
+  ASSERT_TRUE(memory->read(Gpa{0x4000}, held));
+  EXPECT_EQ(in_place->holds(Gpa{0x4000}, held), true);
+  ram_.data()[kFileOffset + 0x5fff] ^= std::byte{1};
+  EXPECT_EQ(in_place->holds(Gpa{0x4000}, held), false);
+  EXPECT_EQ(in_place->holds(Gpa{0x4000}, ByteView(held).first(0x1fff)), true);
+  // Not in the file, out of the range, in a hole: somebody else has to tell.
+  EXPECT_EQ(in_place->holds(Gpa{kRomStart}, held), std::nullopt);
+  EXPECT_EQ(in_place->holds(Gpa{kRomStart - 8}, held), std::nullopt);
+  EXPECT_EQ(in_place->holds(Gpa{kRomEnd}, held), std::nullopt);
+  ram_.truncate(kFileOffset + 0x5000);
+  EXPECT_EQ(in_place->holds(Gpa{0x4000}, held), std::nullopt);
+}
+
+TEST_F(Mapped, AReadSetNoticesEveryChangeWhetherInTheFileOrNot) {
+  const auto memory = mapped();
+  ReadSet reads;
+  for (const Gpa gpa : {Gpa{0x1010}, Gpa{0x1080}, Gpa{kRomStart + 8}, Gpa{kHoleEnd}}) {
+    Bytes bytes(16);
+    ASSERT_TRUE(memory->read(gpa, bytes));
+    reads.note(gpa, bytes);
+  }
+  EXPECT_TRUE(reads.unchanged_in(*memory));
+  rom_[9] ^= std::byte{1};
+  EXPECT_FALSE(reads.unchanged_in(*memory));
+  rom_[9] ^= std::byte{1};
+  ram_.data()[kFileOffset + 0x1085] ^= std::byte{1};
+  EXPECT_FALSE(reads.unchanged_in(*memory));
 }
 
 using BusGuardDeathTest = Mapped;

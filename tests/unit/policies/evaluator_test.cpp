@@ -316,6 +316,29 @@ TEST_F(EvaluatorTest, TickEvaluatesWhatDependsOnAChangeOnly) {
   EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::violated));
 }
 
+TEST_F(EvaluatorTest, WhatChangesAllTheTimeSoonCostsOnlyTheChecksThatLookAtIt) {
+  load({kUserGates + "    - id: d\n      title: other\n" + kWx});
+  guest.set_gate(0x99, guest.text(), 0);
+  tick();
+  auto changed_gate = [&, at = guest.text()](std::vector<Verdict>* verdicts) mutable {
+    guest.set_gate(0x99, at = at + 16, 0);
+    guest.memory.reset_counters();
+    EXPECT_EQ(tick(verdicts), 1u);
+    return guest.memory.bytes();
+  };
+  const auto at_first = changed_gate(nullptr);
+  for (int i = 0; i < 5; ++i) changed_gate(nullptr);
+  std::vector<Verdict> verdicts;
+  // The page tables are compared, and no longer read for an evaluation too.
+  EXPECT_LT(changed_gate(&verdicts), at_first);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::ok, Verdict::ok));
+  EXPECT_EQ(tick(), 0u);
+  guest.set_gate(0x99, guest.text(), 3);
+  verdicts.clear();
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
+}
+
 TEST_F(EvaluatorTest, UnreadableMemoryIsTriedAgainAtEveryTick) {
   load({kUserGates});
   guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});

@@ -83,6 +83,7 @@ const std::vector<Table>& tables() {
       process_credentials_table(),
       process_files_table(),
       process_maps_table(),
+      process_vdso_table(),
       process_views_table(),
       processes_table(),
       promiscuous_interfaces_table(),
@@ -108,6 +109,7 @@ const std::vector<Table>& tables() {
       types_table(),
       uprobes_table(),
       vcpus_table(),
+      vdso_images_table(),
       vmalloc_areas_table(),
       work_items_table(),
   };

@@ -15,6 +15,8 @@ Table process_credentials_table();
 Table process_views_table();
 Table promiscuous_interfaces_table();
 Table socket_views_table();
+Table process_vdso_table();
+Table vdso_images_table();
 
 /// Cells of these tables: NULL where it is not known.
 inline Value truth_cell(std::optional<bool> truth) {

@@ -41,9 +41,11 @@ struct Entry {
   std::uint64_t value = 0;
   unsigned level = 1;  ///< 1: 4 KiB, 2: 2 MiB
 };
-/// nullopt: a kernel whose page tables cannot be found by name, or nothing is mapped there.
-Result<std::optional<Entry>> entry_of(Database& db, std::uint64_t gva) {
-  RINGSIDE_TRY(const auto root, number(db, "SELECT addr('init_top_pgt')"));
+/// `top`: SQL that gives the address of the top table. nullopt: a kernel whose page tables cannot be found by
+/// name, or nothing is mapped there.
+Result<std::optional<Entry>> entry_of(Database& db, std::uint64_t gva,
+                                      const std::string& top = "SELECT addr('init_top_pgt')") {
+  RINGSIDE_TRY(const auto root, number(db, top));
   RINGSIDE_TRY(const auto base, number(db, "SELECT read_u64(addr('page_offset_base'))"));
   RINGSIDE_TRY(const auto five, number(db, "SELECT max(la57) FROM vcpus"));
   if (!root || !base) return std::nullopt;
@@ -131,6 +133,49 @@ Pokes move_page(Database& db, const std::string& sql) {
   return std::vector{poke(entry->gva, (entry->value & ~pte::kAddress) | *frame)};
 }
 
+/// Leads a process's page of the vDSO to the spare one.
+Pokes move_vdso(Database& db) {
+  const std::string process = " FROM process_vdso WHERE executable ORDER BY pid DESC, gva LIMIT 1";
+  RINGSIDE_TRY(const auto gva, number(db, "SELECT gva" + process));
+  RINGSIDE_TRY(const auto spare, spare_page(db, 0));
+  if (!gva || !spare) return std::vector<Poke>{};
+  RINGSIDE_TRY(const auto frame, frame_of(db, *spare));
+  RINGSIDE_TRY(const auto entry,
+               entry_of(db, *gva,
+                        "SELECT read_u64(mm + (SELECT offset FROM type_members WHERE type = 'mm_struct' AND "
+                        "member = 'pgd'))" +
+                            process));
+  if (!entry || !frame || entry->level != 1) return std::vector<Poke>{};
+  return std::vector{poke(entry->gva, (entry->value & ~pte::kAddress) | *frame)};
+}
+
+/// Has a process's mm name a description of the vDSO that the kernel does not have: a copy of its own.
+Pokes forge_vdso(Database& db) {
+  RINGSIDE_TRY(
+      const auto place,
+      number(db,
+             "SELECT mm + a.offset + b.offset FROM process_vdso AS v, type_members AS a, type_members AS b "
+             "WHERE a.type = 'mm_struct' AND a.member = 'context' AND b.type = 'mm_context_t' AND "
+             "b.member = 'vdso_image' ORDER BY v.pid DESC LIMIT 1"));
+  RINGSIDE_TRY(const auto spare, spare_page(db, 0));
+  if (!place || !spare) return std::vector<Poke>{};
+  RINGSIDE_TRY(const auto image, read(db, *place));
+  std::vector<Poke> pokes{poke(*place, *spare)};
+  for (std::uint64_t offset = 0; offset < 16; offset += 8) {
+    RINGSIDE_TRY(const auto value, read(db, image + offset));
+    pokes.push_back(poke(*spare + offset, value));
+  }
+  return pokes;
+}
+
+/// One bit of the image that all processes share.
+Pokes change_vdso(Database& db) {
+  RINGSIDE_TRY(const auto code, number(db, "SELECT data + 2048 FROM vdso_images LIMIT 1"));
+  if (!code) return std::vector<Poke>{};
+  RINGSIDE_TRY(const auto now, read(db, *code));
+  return std::vector{poke(*code, now ^ 0x10)};
+}
+
 /// Gives the address space for patching text a kernel half of its own.
 Pokes own_kernel_half(Database& db) {
   RINGSIDE_TRY(const auto pgd, number(db,
@@ -210,6 +255,12 @@ std::vector<Attack> pages_attacks() {
        tables + "own-kernel-half", own_kernel_half},
       {"map user addresses in the kernel's page tables", "code in the user half", tables + "user-half",
        map_user_half},
+      {"give a process other code in its vDSO", "code in a process that no file holds", "linux-vdso/code",
+       move_vdso},
+      {"give a process a vDSO that the kernel does not have", "a forged vdso_image", "linux-vdso/image",
+       forge_vdso},
+      {"change the vDSO of all processes", "code in every program that asks for the time",
+       "linux-vdso/images-unchanged", change_vdso},
       write_code(
           "hide code in spare memory of BPF", "foreign code in a pack of BPF programs",
           "SELECT first + size - 16 FROM executable_pages WHERE owner = 'bpf_pack' ORDER BY first DESC "

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/user_memory.h"
 
-#include "guest/x86/paging_format.h"
-#include "tests/unit/support/file_world.h"
+#include "tests/unit/support/user_world.h"
 
 #include <gtest/gtest.h>
 
@@ -12,48 +11,8 @@
 namespace ringside::guest::linux {
 namespace {
 
-using testing::FileWorld;
-
-constexpr std::uint64_t kUserPage = x86::pte::kPresent | x86::pte::kWritable | x86::pte::kUser;
-
-/// A process of FileWorld with page tables of its own.
-struct UserWorld : FileWorld {
-  UserWorld() {
-    kernel.mutable_identity().root.mode = x86::PagingMode::four_level;
-    kernel.mutable_identity().root.nxe = true;
-    top = table();
-  }
-  Gva mm_with(const std::vector<Gva>& areas) {
-    const Gva made = mm(areas);
-    kernel.put_pointer(made + Mm::pgd, top.value);
-    return made;
-  }
-  Gva table() { return Gva{(kernel.allocate(2 * kPageSize).value + kPageSize - 1) & ~(kPageSize - 1)}; }
-  /// Writes the entry of `level` for `gva`; tables above it are made.
-  void set(Gva gva, std::uint64_t entry, unsigned level = 1) {
-    Gva at = top;
-    for (unsigned above = 4; above > level; --above) {
-      const Gva place = at + ((gva.value >> (12 + 9 * (above - 1))) & 511) * 8;
-      auto [next, fresh] = tables_.try_emplace(place.value);
-      if (fresh) next->second = table();
-      kernel.put(place, next->second.value | kUserPage);
-      at = next->second;
-    }
-    kernel.put(at + ((gva.value >> (12 + 9 * (level - 1))) & 511) * 8, entry);
-  }
-  UserPage look(Gva gva) { return ProcessMemory::of(kernel, process)->page(gva).value(); }
-  Result<std::string> text(Gva gva, std::size_t size) {
-    std::string into(size, '?');
-    RINGSIDE_TRY(auto memory, ProcessMemory::of(kernel, process));
-    RINGSIDE_CHECK(memory.read(gva, std::as_writable_bytes(std::span(into))));
-    return into;
-  }
-
-  Gva top, process{0};
-
- private:
-  std::map<std::uint64_t, Gva> tables_;
-};
+using testing::kUserPage;
+using testing::UserWorld;
 
 TEST(UserMemory, IsReadAcrossPagesThroughTheProcesssOwnTables) {
   UserWorld world;

@@ -50,7 +50,7 @@ class FileWorld {
   struct Mm {
     static constexpr std::uint32_t first = 8, pgd = 16, start_brk = 24, brk = 32, start_stack = 40,
                                    arg_start = 48, arg_end = 56, env_start = 64, env_end = 72, exe_file = 80,
-                                   size = 96;
+                                   vdso = 88, vdso_image = 96, size = 104;
   };
   struct Files {
     static constexpr std::uint32_t table = 8, size = 16;
@@ -281,6 +281,8 @@ class FileWorld {
     w.struct_("vm_special_mapping", 16, {{"name", any, 0}});
     const auto label = w.array(u8, 0);
     w.struct_("anon_vma_name", 4, {{"name", label, 32}});
+    const auto context = w.struct_("mm_context_t", 16, {{"vdso", any, 0}, {"vdso_image", any, 64}});
+    w.struct_("vdso_image", 16, {{"data", any, 0}, {"size", u64, 64}});
     w.struct_("mm_struct", Mm::size,
               {{"mmap", any, Mm::first * 8},
                {"pgd", any, Mm::pgd * 8},
@@ -291,7 +293,8 @@ class FileWorld {
                {"arg_end", u64, Mm::arg_end * 8},
                {"env_start", u64, Mm::env_start * 8},
                {"env_end", u64, Mm::env_end * 8},
-               {"exe_file", any, Mm::exe_file * 8}});
+               {"exe_file", any, Mm::exe_file * 8},
+               {"context", context, Mm::vdso * 8}});
     w.struct_("page", Page::size, {{"flags", u64, Page::flags * 8}, {"index", u64, Page::index * 8}});
     w.struct_("folio", std::uint32_t{2} * Page::size,
               {{"index", u64, Page::index * 8}, {"_folio_order", u8, Page::order * 8}});

@@ -4,12 +4,7 @@
 #include "guest/linux/kernel.h"
 #include "guest/linux/listing.h"
 
-#include <cstdint>
-
 namespace ringside::guest::linux {
-
-/// Most areas of vmalloc that are looked at.
-inline constexpr std::uint64_t kMaxAreasForBpf = 1u << 20;
 
 /// The areas of vmalloc that hold a struct bpf_prog: those that bpf_prog_alloc_no_stats() or
 /// bpf_prog_realloc() asked for (kernel/bpf/core.c), by vm_struct.caller. Every program stands at the start

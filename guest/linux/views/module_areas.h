@@ -18,9 +18,6 @@ struct ModuleArea {
   bool contains(Gva gva) const { return first <= gva && gva < end; }
 };
 
-/// Most areas of a kernel that a walk takes, those outside the range of modules included.
-inline constexpr std::uint64_t kMaxAreasOfModules = 1u << 20;
-
 /// The areas outside the range of vmalloc(), by address. Errors: `not_found` or `unavailable` where this
 /// kernel does not tell where they are.
 Result<Listing<ModuleArea>> module_areas(Kernel& kernel);

@@ -102,7 +102,7 @@ TEST_P(BpfPrograms, OneThatClaimsTooManyInstructionsIsAProblem) {
 }
 
 TEST_P(BpfPrograms, AreasOfOtherCallersAreNone) {
-  world.allocate_area(world.kernel.allocate(64), world.function("do_sys_open"));
+  world.allocate_area(world.allocate_page(), world.function("do_sys_open"));
   EXPECT_THAT(look().entries, IsEmpty());
 }
 

@@ -83,7 +83,7 @@ class ModuleViewWorld {
     kernel.put_pointer(at + 16, module.value);
   }
   Gva add_area(Gva first, std::uint64_t size, Gva caller) {
-    const Gva area = kernel.allocate(Area::size), vm = kernel.allocate(16);
+    const Gva area = kernel.allocate(Area::size), vm = kernel.allocate(32);
     kernel.put_pointer(area + Area::first, first.value);
     kernel.put_pointer(area + Area::end, first.value + size);
     kernel.put_pointer(area + Area::vm, vm.value);
@@ -203,7 +203,8 @@ inline void ModuleViewWorld::describe() {
   add("xarray", 8, {{"xa_head", pointer, 0}});
   add("worker_pool", 16, {{"workers", list, 0}});
   add("worker", 32, {{"current_func", pointer, 8}, {"node", list, 16}});
-  add("vm_struct", 16, {{"flags", u64, 0}, {"caller", pointer, 8}});
+  add("vm_struct", 32,
+      {{"flags", u64, 0}, {"caller", pointer, 8}, {"pages", pointer, 16}, {"nr_pages", s32, 24}});
   const auto busy = add("rb_list", 8, {{"root", root, 0}});
   add("vmap_node", 16, {{"busy", busy, 8}});
 }

@@ -125,9 +125,14 @@ class TraceTypes {
     const auto tree = struct_("xarray", 8, {{"xa_head", ptr, 0}});
     struct_("idr", 16, {{"idr_rt", tree, 0}});
     struct_("xa_node", 8 + 8 * 64, {{"shift", u8, 0}, {"slots", btf_.array(ptr, 64), 8}});
-    struct_("vmap_area", 56,
-            {{"va_start", word, 0}, {"rb_node", triple, 8}, {"list", pair, 32}, {"vm", ptr, 48}});
-    struct_("vm_struct", 16, {{"addr", ptr, 0}, {"caller", ptr, 8}});
+    struct_("vmap_area", 64,
+            {{"va_start", word, 0},
+             {"rb_node", triple, 8},
+             {"list", pair, 32},
+             {"vm", ptr, 48},
+             {"va_end", word, 56}});
+    struct_("vm_struct", 40,
+            {{"flags", word, 0}, {"caller", ptr, 8}, {"pages", ptr, 16}, {"nr_pages", u32, 24}});
     if (newer) {
       const auto root = struct_("rb_list", 8, {{"root", ptr, 0}});
       struct_("vmap_node", 32, {{"busy", root, 8}});

@@ -229,7 +229,7 @@ class TraceWorld {
   }
   /// One that is allocated and no more.
   Gva make_program(std::uint32_t id, std::uint32_t type, std::string_view name) {
-    const Gva at = kernel.allocate(256), aux = kernel.allocate(Program::aux_size);
+    const Gva at = allocate_page(), aux = kernel.allocate(Program::aux_size);
     kernel.put(at + Program::jited, std::uint32_t{1});
     kernel.put(at + Program::type, type);
     kernel.put_pointer(at + Program::aux, aux.value);
@@ -283,12 +283,16 @@ class TraceWorld {
     put_in(links_, id, at);
     return at;
   }
+  Gva allocate_page() {
+    return Gva{(kernel.allocate(2 * guest::kPageSize).value + guest::kPageSize - 1) &
+               ~(guest::kPageSize - 1)};
+  }
   /// An area of vmalloc at `at` that the function around `caller` asked for.
   void allocate_area(Gva at, Gva caller) {
     const Gva area = kernel.allocate(64), vm = kernel.allocate(64);
     kernel.put_pointer(area, at.value);
     kernel.put_pointer(area + 48, vm.value);
-    kernel.put_pointer(vm, at.value);
+    kernel.put_pointer(area + 56, at.value + 2 * guest::kPageSize);
     kernel.put_pointer(vm + 8, caller.value);
     areas_.push_back(area);
     if (age_ == Age::older) {

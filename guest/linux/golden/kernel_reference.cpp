@@ -83,14 +83,13 @@ Result<Bytes> GoldenKernelReference::bytes(Gva first, std::size_t size) const {
   return out;
 }
 
-std::optional<std::string> GoldenKernelReference::explain(Gva first, ByteView actual) const {
-  BootForms forms(BootFacts::of(kernel_), golden_->places(), slide_,
-                  [this](std::uint64_t at, std::span<std::byte> into) {
-                    return golden_->read(at - slide_, into, slide_);
-                  });
-  return forms.explain(first.value, actual, [this](std::uint64_t at, std::span<std::byte> into) {
-    return kernel_.space().read(Gva{at}, into).has_value();
-  });
+std::unique_ptr<TextExplainer> GoldenKernelReference::explainer(Gva first, ByteView expected,
+                                                                ByteView actual) const {
+  return std::make_unique<BootForms>(BootFacts::of(kernel_), golden_->places(), slide_,
+                                     BootForms::Run{first.value, expected, actual},
+                                     [this](std::uint64_t at, std::span<std::byte> into) {
+                                       return golden_->read(at - slide_, into, slide_);
+                                     });
 }
 
 }  // namespace ringside::guest::linux

@@ -23,9 +23,7 @@ class GoldenKernelReference final : public TextReference {
   std::string_view source() const override { return "golden"; }
   std::vector<Range> ranges() const override;
   Result<Bytes> bytes(Gva first, std::size_t size) const override;
-  /// Give what patch sites changed as it was before. Parts of a place that `actual` does not hold are read in
-  /// the guest.
-  std::optional<std::string> explain(Gva first, ByteView actual) const override;
+  std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const override;
 
   Range text() const { return text_; }
   const std::vector<Range>& rodata() const { return rodata_; }

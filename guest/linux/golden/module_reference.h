@@ -14,7 +14,8 @@
 namespace ringside::guest::linux {
 
 /// The code and read-only data of a loaded module as the vendor shipped them, relocated to where its sections
-/// are. Sections that are gone after its init, and those that the loader sorts or writes, are left out.
+/// are; zeros where its text has none. Sections that are gone after its init, and those that the loader sorts
+/// or writes, are left out.
 class GoldenModuleReference final : public TextReference {
  public:
   /// `sections`: where they are, as ModuleSectionReader gives them. `kernel` must outlive this. Errors:
@@ -28,12 +29,10 @@ class GoldenModuleReference final : public TextReference {
   std::string_view source() const override { return "golden"; }
   std::vector<Range> ranges() const override;
   Result<Bytes> bytes(Gva first, std::size_t size) const override;
-  /// As of GoldenKernelReference.
-  std::optional<std::string> explain(Gva first, ByteView actual) const override;
+  std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const override;
 
-  /// The name of the section at `gva`, and whether it is code; "" outside of all.
   struct Part {
-    std::string section;
+    std::string section;  ///< "": the room between sections
     std::uint64_t first = 0;
     bool code = false;      ///< executable
     bool compared = false;  ///< in ranges()
@@ -45,6 +44,7 @@ class GoldenModuleReference final : public TextReference {
  private:
   GoldenModuleReference(Kernel& kernel, unsigned bits) : kernel_(kernel), places_(bits) {}
   bool read(std::uint64_t address, std::span<std::byte> into) const;
+  void fill_text(const Module& module);
 
   Kernel& kernel_;
   std::vector<Part> parts_;  ///< by address
@@ -58,7 +58,7 @@ class GoldenModules {
   explicit GoldenModules(Kernel& kernel);
   static GoldenModules& of(Kernel& kernel);
 
-  /// `module`: one of modules(), with its texts and build id where the kernel tells them. Errors as of
+  /// `module`: one of modules(), with its layout, and its texts and build id where the kernel tells them. Errors as of
   /// GoldenStore::module and GoldenModuleReference::create; `unavailable` for a module that is not live, or
   /// whose sections are not known.
   Result<std::shared_ptr<GoldenModuleReference>> reference(const Module& module);

@@ -35,7 +35,8 @@ class Comparison {
         if (coverage.region == i && coverage.reference && going_) compare(coverage);
     }
     for (const Error& error : sites_.problems()) problems_.push_back(error);
-    if (auto uncovered = references_.uncovered(text_, request_.of_modules)) problems_.push_back(*uncovered);
+    for (Error& error : references_.uncovered(text_, request_.of_modules))
+      problems_.push_back(std::move(error));
     return std::move(problems_);
   }
 
@@ -58,33 +59,44 @@ class Comparison {
 
   void compare(const TextCoverage& coverage) {
     const TextRegion& region = text_.regions()[coverage.region];
-    auto expected = coverage.reference->bytes(coverage.range.first, coverage.range.size());
-    if (!expected || expected->size() != coverage.range.size()) {
+    const Range& range = coverage.range;
+    auto expected = coverage.reference->bytes(range.first, range.size());
+    if (!expected || expected->size() != range.size()) {
       problems_.push_back(expected ? Error{Errc::out_of_bounds, "a reference is cut short"}
                                    : expected.error().within(coverage.reference->source()));
       return;
     }
-    const ByteView actual =
-        ByteView(region.bytes).subspan(coverage.range.first - region.range.first, coverage.range.size());
-    take_out_holes(region, coverage.range, actual, *expected);
-    take_out_sites(coverage, actual, *expected);
-    compare_bytes(coverage, actual, *expected);
+    const ByteView held = ByteView(region.bytes).subspan(range.first - region.range.first, range.size());
+    Bytes actual(held.begin(), held.end());
+    put_back_holes(region, range, actual, *expected);
+    put_back_sites(coverage, held, actual, *expected);
+    const auto explainer = coverage.reference->explainer(range.first, *expected, actual);
+    compare_bytes({coverage, explainer.get(), held, actual, *expected});
   }
 
-  /// Makes [first, end) equal on both sides.
-  static void take_out(const Range& range, Gva first, Gva end, ByteView actual, Bytes& expected) {
+  /// What is compared: code as if nothing of it had been patched since boot.
+  struct Sides {
+    const TextCoverage& coverage;
+    TextExplainer* explainer;  ///< nullptr: nothing explains a difference
+    ByteView held;             ///< what stands there; `actual` as if nothing had been patched
+    ByteView actual, expected;
+  };
+
+  /// `actual` holds in [first, end) what it is expected to.
+  static void put_back(const Range& range, Gva first, Gva end, Bytes& actual, ByteView expected) {
     first = std::max(first, range.first);
     end = std::min(end, range.end);
     if (first < end)
-      std::memcpy(expected.data() + (first - range.first), actual.data() + (first - range.first),
+      std::memcpy(actual.data() + (first - range.first), expected.data() + (first - range.first),
                   end - first);
   }
-  static void take_out_holes(const TextRegion& region, const Range& range, ByteView actual, Bytes& expected) {
-    for (const Range& hole : region.holes) take_out(range, hole.first, hole.end, actual, expected);
+  static void put_back_holes(const TextRegion& region, const Range& range, Bytes& actual, ByteView expected) {
+    for (const Range& hole : region.holes) put_back(range, hole.first, hole.end, actual, expected);
   }
 
-  /// Sites were judged by themselves.
-  void take_out_sites(const TextCoverage& coverage, ByteView actual, Bytes& expected) {
+  /// Sites were judged by themselves: what stood there before is put in their place, so that what was decided
+  /// about the code around them can be judged as a whole.
+  void put_back_sites(const TextCoverage& coverage, ByteView held, Bytes& actual, ByteView expected) {
     const Range& range = coverage.range;
     const auto [first, end] = sites_.in({Gva{range.first.value - CodeBytes::kMax}, range.end});
     for (std::size_t i = first; i < end && going_; ++i) {
@@ -94,11 +106,11 @@ class Comparison {
       if (request_.explained && look.known && look.ok && site.first >= range.first &&
           site.first + size <= range.end) {
         const auto at = static_cast<std::size_t>(site.first - range.first);
-        if (std::memcmp(actual.data() + at, expected.data() + at, size) != 0)
-          emit({site.first, coverage.region, cut(expected, at, size), cut(actual, at, size),
+        if (std::memcmp(held.data() + at, expected.data() + at, size) != 0)
+          emit({site.first, coverage.region, cut(expected, at, size), cut(held, at, size),
                 std::string(to_string(site.kind)), coverage.reference->source()});
       }
-      take_out(range, site.first, site.first + size, actual, expected);
+      put_back(range, site.first, site.first + size, actual, expected);
     }
   }
 
@@ -107,7 +119,8 @@ class Comparison {
     return {part.begin(), part.end()};
   }
 
-  void compare_bytes(const TextCoverage& coverage, ByteView actual, ByteView expected) {
+  void compare_bytes(const Sides& sides) {
+    const auto& [coverage, explainer, held, actual, expected] = sides;
     run_.clear();
     for (std::size_t page = 0; page < actual.size() && going_; page += kPageSize) {
       const std::size_t size = std::min<std::size_t>(kPageSize, actual.size() - page);
@@ -116,43 +129,45 @@ class Comparison {
         if (actual[at] == expected[at]) continue;
         std::size_t end = at + 1;
         while (end < actual.size() && end - at < kMaxRun && actual[end] != expected[end]) ++end;
-        differs(coverage, actual, expected, at, end);
+        differs(sides, at, end);
         at = end;
       }
     }
-    flush(coverage, actual, expected);
+    flush(sides);
   }
 
   /// One run of bytes that all differ.
-  void differs(const TextCoverage& coverage, ByteView actual, ByteView expected, std::size_t at,
-               std::size_t end) {
+  void differs(const Sides& sides, std::size_t at, std::size_t end) {
+    const auto& [coverage, explainer, held, actual, expected] = sides;
     const Gva gva = coverage.range.first + at;
-    if (auto why = coverage.reference->explain(gva, actual.subspan(at, end - at))) {
+    auto why = explainer == nullptr ? std::nullopt : explainer->explain(at, end - at);
+    if (why) {
       if (request_.explained)
         emit({gva, coverage.region, cut(expected, at, end - at), cut(actual, at, end - at), std::move(why),
               coverage.reference->source()});
       return;
     }
-    if (!run_.empty() && at - run_.back() <= kGap && end - run_.front() <= kMaxRun) {
-      run_.back() = end;
-      return;
-    }
-    flush(coverage, actual, expected);
-    run_ = {at, end};
+    if (!run_.empty() && (at - run_.back().end > kGap || end - run_.front().first > kMaxRun)) flush(sides);
+    run_.push_back({at, end});
   }
 
-  /// Emits the unexplained run that is held.
-  void flush(const TextCoverage& coverage, ByteView actual, ByteView expected) {
+  /// Emits the unexplained run that is held. What is right in the middle of it stays as it is: sites hold what
+  /// their state demands, not what is in a vendor's file.
+  void flush(const Sides& sides) {
     if (run_.empty() || !going_) return;
-    const std::size_t at = run_.front(), size = run_.back() - at;
+    const std::size_t first = run_.front().first, size = run_.back().end - first;
+    Bytes actual = cut(sides.held, first, size), expected = actual;
+    for (const Piece& piece : run_)
+      std::copy_n(sides.expected.begin() + static_cast<std::ptrdiff_t>(piece.first), piece.end - piece.first,
+                  expected.begin() + static_cast<std::ptrdiff_t>(piece.first - first));
     run_.clear();
     if (++unexplained_ > kMaxUnexplained) {
       if (unexplained_ == kMaxUnexplained + 1)
         problems_.push_back({Errc::out_of_bounds, fmt::format("more than {} changes", kMaxUnexplained)});
       return;
     }
-    emit({coverage.range.first + at, coverage.region, cut(expected, at, size), cut(actual, at, size),
-          std::nullopt, coverage.reference->source()});
+    emit({sides.coverage.range.first + first, sides.coverage.region, std::move(expected), std::move(actual),
+          std::nullopt, sides.coverage.reference->source()});
   }
 
   TextChangeRequest request_;
@@ -161,7 +176,11 @@ class Comparison {
   KernelText& text_;
   const TextReferences& references_;
   std::vector<Error> problems_;
-  std::vector<std::size_t> run_;  ///< begin and end, or nothing
+  /// Bytes [first, end) of a coverage.
+  struct Piece {
+    std::size_t first, end;
+  };
+  std::vector<Piece> run_;  ///< pieces of one unexplained run
   std::size_t unexplained_ = 0;
   bool going_ = true;
 };

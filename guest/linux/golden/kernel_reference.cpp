@@ -12,13 +12,11 @@ namespace {
 using Made = Result<std::shared_ptr<GoldenKernelReference>>;
 
 Made make(Kernel& kernel) {
-  const std::string& id = kernel.identity().build_id;
   auto* store = kernel.snapshot().kept<GoldenStore>();
-  if (store == nullptr || id.empty())
-    return fail(Errc::not_found,
-                "there is nothing to compare this kernel with: " +
-                    std::string(id.empty() ? "it has no build id" : "no vendor files are kept"));
-  RINGSIDE_TRY(auto golden, store->kernel(id));
+  if (store == nullptr)
+    return fail(Errc::not_found, "there is nothing to compare this kernel with: no vendor files are kept");
+  const KernelIdentity& identity = kernel.identity();
+  RINGSIDE_TRY(auto golden, store->kernel({identity.build_id, identity.release}));
   return GoldenKernelReference::create(kernel, std::move(golden));
 }
 

@@ -3,8 +3,7 @@
 
 #include "guest/linux/golden/golden_store.h"
 #include "guest/linux/golden/golden_text.h"
-
-#include <fmt/format.h>
+#include "guest/linux/golden/not_compared.h"
 
 #include <algorithm>
 #include <map>
@@ -78,24 +77,7 @@ std::vector<Error> TextReferences::uncovered(const KernelText& text, bool of_mod
   for (const TextCoverage& one : coverage_)
     if ((one.region != KernelText::kImage) == of_modules && !one.reference)
       uncovered.emplace(text.regions()[one.region].module, missing(one.range.first));
-  std::map<std::string, std::vector<std::string>> by_reason;
-  for (const auto& [module, why] : uncovered) {
-    std::string reason;
-    if (why) reason = ": " + why->message;
-    if (of_modules && why && why->code == Errc::not_found)
-      reason = ": no vendor's file of that build was imported (ringside golden import)";
-    by_reason[reason].push_back(module);
-  }
-  constexpr std::size_t kNamed = 8;
-  std::vector<Error> all;
-  for (const auto& [reason, names] : by_reason) {
-    std::string list;
-    for (std::size_t i = 0; of_modules && i < std::min(names.size(), kNamed); ++i)
-      list += (i == 0 ? (names.size() == 1 ? " of module " : " of modules ") : ", ") + names[i];
-    if (names.size() > kNamed) list += fmt::format(" and {} more", names.size() - kNamed);
-    all.push_back({Errc::unavailable, "only patch sites were checked" + list + reason + beside});
-  }
-  return all;
+  return not_compared("only patch sites were checked", uncovered, beside);
 }
 
 }  // namespace ringside::guest::linux

@@ -57,6 +57,7 @@ BootFacts::BootFacts(Kernel& kernel) : kernel_(&kernel), bits_(kernel.identity()
   take_indirect_thunks();
   take_nops();
   take_native_operations();
+  take_features();
   bug_function_ = symbol("BUG_func").value_or(0);
   for (const auto name : {"_paravirt_nop", "nop_func", "paravirt_nop"})
     if (const auto at = symbol(name)) empty_functions_.push_back(*at);
@@ -143,6 +144,22 @@ void BootFacts::take_native_operations() {
     if (const auto offset = kernel_->offset("paravirt_patch_template", operation);
         offset && *offset / 8 < 256)
       leaving_.push_back(static_cast<std::uint8_t>(*offset / 8));
+}
+
+/// arch/x86/include/asm/processor.h, boot_cpu_data.
+void BootFacts::take_features() {
+  constexpr std::uint64_t kMaxWords = 64;
+  const auto data = kernel_->find_symbol("boot_cpu_data");
+  const auto field = kernel_->field("cpuinfo_x86", "x86_capability");
+  if (!data || !field || field->size == 0 || field->size / 4 > kMaxWords) return;
+  std::vector<std::uint32_t> words(field->size / 4);
+  if (kernel_->space().read(*data + field->offset, std::as_writable_bytes(std::span(words))))
+    features_ = std::move(words);
+}
+
+std::optional<bool> BootFacts::has_feature(std::uint16_t number) const {
+  if (number / 32 >= features_.size()) return std::nullopt;
+  return (features_[number / 32] >> (number % 32) & 1) != 0;
 }
 
 bool BootFacts::does_nothing(std::uint64_t function) const {

@@ -97,6 +97,38 @@ bool BootForms::is_explained(const BootPlace& place) {
   return std::find(all.begin(), all.end(), there) != all.end();
 }
 
+std::optional<TextExplainer::Place> BootForms::place(std::size_t offset) {
+  const std::uint64_t at = run_.first + offset;
+  const BootPlace* place = places_.at(at - slide_);
+  if (place == nullptr) return std::nullopt;
+  const std::uint64_t start = place->first + slide_;
+  Bytes there(place->size);
+  // Only a place that is there as a whole can be put back.
+  if (start < run_.first || start - run_.first > run_.actual.size() ||
+      run_.actual.size() - (start - run_.first) < place->size || !actual(start, there))
+    return std::nullopt;
+  by_features_ = true;
+  const Forms all = forms(*place, 0, {});
+  by_features_ = false;
+  const Bytes* best = nullptr;
+  std::size_t least = 0;
+  for (const Bytes& form : all) {
+    std::size_t distance = 0;
+    for (std::size_t i = 0; i < form.size(); ++i) distance += form[i] == there[i] ? 0 : 1;
+    if (best == nullptr || distance < least) {
+      best = &form;
+      least = distance;
+    }
+  }
+  if (best == nullptr) return std::nullopt;
+  return Place{static_cast<std::size_t>(start - run_.first), *best};
+}
+
+bool BootForms::is_left(const Alternative& alternative) const {
+  const auto has = facts_.has_feature(alternative.feature);
+  return by_features_ && has && *has == alternative.inverted;
+}
+
 bool BootForms::is_usual(const BootPlace& place, ByteView wanted, ByteView actual) const {
   static constexpr std::array kReturn{std::byte{0xc3}, kInt3, kInt3, kInt3, kInt3};
   static constexpr std::array kSealed{std::byte{0x66}, std::byte{0x0f}, std::byte{0x1f}, std::byte{0x00}};
@@ -128,6 +160,7 @@ BootForms::Forms BootForms::forms(const BootPlace& place, unsigned depth, ByteVi
       retpoline_forms(code, at, actual, out);
       break;
     case BootPatch::return_thunk:
+      if (by_features_ && returns_are_plain()) out.clear();
       return_forms(code, at, out);
       break;
     case BootPatch::call:
@@ -182,7 +215,21 @@ std::optional<std::uint64_t> BootForms::common_value(const BootPlace& place) {
 void BootForms::return_forms(const Bytes& code, std::uint64_t at, Forms& into) {
   if (code.size() != kBranchSize || code[0] != kJump) return;
   into.push_back(*from_hex("c3cccccccc"));
+  if (by_features_ && returns_are_plain()) return;
   for (const std::uint64_t thunk : facts_.return_thunks()) into.push_back(branch(kJump, at, thunk));
+}
+
+bool BootForms::returns_are_plain() const {
+  constexpr std::size_t kMost = 256;
+  std::size_t plain = 0, all = 0;
+  for (const BootPlace& place : places_.from(run_.first - slide_)) {
+    const std::uint64_t offset = place.first + slide_ - run_.first;
+    if (offset >= run_.actual.size() || all == kMost) break;
+    if (place.patch != BootPatch::return_thunk) continue;
+    ++all;
+    plain += run_.actual[offset] == std::byte{0xc3} ? 1 : 0;
+  }
+  return plain * 2 > all;
 }
 
 /// patch_retpoline(): an indirect branch in place of the call of a thunk, with LFENCE before it where that
@@ -281,6 +328,9 @@ BootForms::Forms BootForms::alternative_forms(const BootPlace& place, unsigned d
   for (const Bytes& original : originals)
     for (Bytes& form : optimized(facts_, at, original)) out.push_back(std::move(form));
   for (Alternative alternative : places_.alternatives(place.index)) {
+    if (is_left(alternative)) continue;
+    // What was there before is gone.
+    if (by_features_ && facts_.has_feature(alternative.feature)) out.clear();
     alternative.instruction += slide_;
     alternative.replacement += slide_;
     const std::uint8_t own_size = alternative.size;

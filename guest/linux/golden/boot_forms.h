@@ -33,6 +33,7 @@ class BootForms final : public TextExplainer {
 
   /// By which kinds of places the bytes came to differ; nullopt if some of them did not that way.
   std::optional<std::string> explain(std::size_t offset, std::size_t size) override;
+  std::optional<Place> place(std::size_t offset) override;
 
  private:
   using Forms = std::vector<Bytes>;
@@ -46,10 +47,14 @@ class BootForms final : public TextExplainer {
   /// known.
   Forms forms(const BootPlace& place, unsigned depth, ByteView actual);
   Forms alternative_forms(const BootPlace& place, unsigned depth);
+  /// An alternative that is not chosen by a CPU with the features of this one.
+  bool is_left(const Alternative& alternative) const;
   /// What code at `first` may be by the places in it; not by the alternative of `but`.
   Forms variants(std::uint64_t first, std::size_t size, std::optional<std::uint32_t> but, unsigned depth);
   void retpoline_forms(const Bytes& code, std::uint64_t at, ByteView actual, Forms& into);
   void return_forms(const Bytes& code, std::uint64_t at, Forms& into);
+  /// Returns are returns here, and go through no thunk: most of those around are.
+  bool returns_are_plain() const;
   void add_constant(const BootPlace& place, Forms& into);
   /// What most places of a constant hold whose variable the compiler did away with.
   std::optional<std::uint64_t> common_value(const BootPlace& place);
@@ -63,6 +68,7 @@ class BootForms final : public TextExplainer {
   Run run_;
   BytesAt vendor_;
   const BootPlace* last_ = nullptr;  ///< explained: what differs in it comes in pieces
+  bool by_features_ = false;         ///< forms() gives those that this CPU chooses, as far as is known
 };
 
 }  // namespace ringside::guest::linux

@@ -120,8 +120,9 @@ class Comparison {
   }
 
   void compare_bytes(const Sides& sides) {
-    const auto& [coverage, explainer, held, actual, expected] = sides;
+    const ByteView actual = sides.actual, expected = sides.expected;
     run_.clear();
+    judged_ = 0;
     for (std::size_t page = 0; page < actual.size() && going_; page += kPageSize) {
       const std::size_t size = std::min<std::size_t>(kPageSize, actual.size() - page);
       if (std::memcmp(actual.data() + page, expected.data() + page, size) == 0) continue;
@@ -138,28 +139,53 @@ class Comparison {
 
   /// One run of bytes that all differ.
   void differs(const Sides& sides, std::size_t at, std::size_t end) {
-    const auto& [coverage, explainer, held, actual, expected] = sides;
-    const Gva gva = coverage.range.first + at;
-    auto why = explainer == nullptr ? std::nullopt : explainer->explain(at, end - at);
+    at = std::max(at, judged_);
+    if (at >= end) return;
+    auto why = sides.explainer == nullptr ? std::nullopt : sides.explainer->explain(at, end - at);
     if (why) {
       if (request_.explained)
-        emit({gva, coverage.region, cut(expected, at, end - at), cut(actual, at, end - at), std::move(why),
-              coverage.reference->source()});
+        emit({sides.coverage.range.first + at, sides.coverage.region, cut(sides.expected, at, end - at),
+              cut(sides.actual, at, end - at), std::move(why), sides.coverage.reference->source()});
       return;
     }
-    if (!run_.empty() && (at - run_.back().end > kGap || end - run_.front().first > kMaxRun)) flush(sides);
-    run_.push_back({at, end});
+    while (at < end) {
+      const auto place = sides.explainer == nullptr ? std::nullopt : sides.explainer->place(at);
+      if (place) {
+        judge_place(sides, *place);
+        at = judged_ = std::max(at + 1, place->offset + place->expected.size());
+        continue;
+      }
+      add_piece(sides, at, sides.expected.subspan(at, 1));
+      ++at;
+    }
+  }
+
+  /// What is wrong in a place that was decided at boot is told by what stood there then.
+  void judge_place(const Sides& sides, const TextExplainer::Place& place) {
+    const std::size_t size = std::min(place.expected.size(), sides.actual.size() - place.offset);
+    for (std::size_t i = 0; i < size; ++i)
+      if (place.expected[i] != sides.actual[place.offset + i])
+        add_piece(sides, place.offset + i, ByteView(place.expected).subspan(i, 1));
+  }
+
+  /// Bytes at `at` that are not as expected, behind or near those before.
+  void add_piece(const Sides& sides, std::size_t at, ByteView expected) {
+    if (!run_.empty() &&
+        (at - run_.back().end() > kGap || at + expected.size() - run_.front().first > kMaxRun))
+      flush(sides);
+    if (run_.empty() || run_.back().end() != at) run_.push_back({at, {}});
+    run_.back().expected.insert(run_.back().expected.end(), expected.begin(), expected.end());
   }
 
   /// Emits the unexplained run that is held. What is right in the middle of it stays as it is: sites hold what
   /// their state demands, not what is in a vendor's file.
   void flush(const Sides& sides) {
     if (run_.empty() || !going_) return;
-    const std::size_t first = run_.front().first, size = run_.back().end - first;
+    const std::size_t first = run_.front().first, size = run_.back().end() - first;
     Bytes actual = cut(sides.held, first, size), expected = actual;
     for (const Piece& piece : run_)
-      std::copy_n(sides.expected.begin() + static_cast<std::ptrdiff_t>(piece.first), piece.end - piece.first,
-                  expected.begin() + static_cast<std::ptrdiff_t>(piece.first - first));
+      std::copy(piece.expected.begin(), piece.expected.end(),
+                expected.begin() + static_cast<std::ptrdiff_t>(piece.first - first));
     run_.clear();
     if (++unexplained_ > kMaxUnexplained) {
       if (unexplained_ == kMaxUnexplained + 1)
@@ -176,11 +202,14 @@ class Comparison {
   KernelText& text_;
   const TextReferences& references_;
   std::vector<Error> problems_;
-  /// Bytes [first, end) of a coverage.
+  /// Bytes of a coverage that are wrong, and what they should be.
   struct Piece {
-    std::size_t first, end;
+    std::size_t first = 0;
+    Bytes expected;
+    std::size_t end() const { return first + expected.size(); }
   };
   std::vector<Piece> run_;  ///< pieces of one unexplained run
+  std::size_t judged_ = 0;  ///< of the coverage, up to here
   std::size_t unexplained_ = 0;
   bool going_ = true;
 };

@@ -20,6 +20,16 @@ class TextExplainer {
   /// nothing but what such places may have become, by which of them: "alternatives". nullopt: nothing
   /// explains the difference.
   virtual std::optional<std::string> explain(std::size_t offset, std::size_t size) = 0;
+
+  /// What should stand in such a place.
+  struct Place {
+    std::size_t offset = 0;
+    Bytes expected;
+  };
+  /// The place that the byte at `offset` is in, which explain() could not explain, with what most likely stood
+  /// there: that form of all that this kernel may have written which is closest to what stands there now.
+  /// nullopt: the byte is in none, and should be the reference's own.
+  virtual std::optional<Place> place(std::size_t offset) = 0;
 };
 
 /// What the bytes of kernel or module code should be: as the vendor shipped them ("golden") or as they were

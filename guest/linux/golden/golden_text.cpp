@@ -48,6 +48,10 @@ class GoldenText final : public TextReference {
     const TextReference* reference = at(first);
     return reference == nullptr ? nullptr : reference->explainer(first, expected, actual);
   }
+  bool has_site(const PatchSite& site, ByteView expected) const override {
+    const TextReference* reference = at(site.first);
+    return reference == nullptr || reference->has_site(site, expected);
+  }
   std::optional<Error> missing(Gva gva) const override {
     for (const auto& [range, why] : missing_)
       if (range.contains(gva)) return why;

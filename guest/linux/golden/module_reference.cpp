@@ -47,8 +47,11 @@ Result<std::shared_ptr<GoldenModuleReference>> GoldenModuleReference::create(
     if (!address || section.bytes.empty()) continue;
     const bool table = BootPlaces::is_table(section.name);
     const bool wanted = !section.writable() && !is_init(section.name);
-    if (!table && !wanted) continue;
+    const bool jumps = section.name == "__jump_table", calls = section.name == ".static_call_sites";
+    if (!table && !wanted && !jumps && !calls) continue;
     RINGSIDE_TRY(Bytes bytes, relocation.relocated(i));
+    if (jumps) made->sites_.add_jump_table(*address, bytes);
+    if (calls) made->sites_.add_static_calls(*address, bytes);
     if (table) tables.push_back({section.name, *address, bytes});
     if (!wanted) continue;
     made->parts_.push_back({std::string(section.name), *address, section.executable(),
@@ -60,6 +63,7 @@ Result<std::shared_ptr<GoldenModuleReference>> GoldenModuleReference::create(
     if (made->parts_[i].first < made->parts_[i - 1].end())
       return fail(Errc::mismatch, "sections of module " + module.name + " overlap");
   made->fill_text(module);
+  if (const auto entry = kernel.find_symbol("__fentry__")) made->fentry_ = entry->value;
   // Tables speak of init code as well, which is gone: places are told by what they say, not by the code.
   const BootPlaces::Code code = [&](std::uint64_t at, std::span<std::byte> into) {
     return relocation.read(at, into);
@@ -124,6 +128,10 @@ std::unique_ptr<TextExplainer> GoldenModuleReference::explainer(Gva first, ByteV
   return std::make_unique<BootForms>(
       BootFacts::of(kernel_), places_, 0, BootForms::Run{first.value, expected, actual},
       [this](std::uint64_t at, std::span<std::byte> into) { return read(at, into); });
+}
+
+bool GoldenModuleReference::has_site(const PatchSite& site, ByteView expected) const {
+  return sites_.allow(site, expected, fentry_);
 }
 
 GoldenModules::GoldenModules(Kernel& kernel) : kernel_(&kernel), sections_(kernel), imports_(kernel) {}

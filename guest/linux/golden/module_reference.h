@@ -4,10 +4,12 @@
 #include "guest/linux/golden/boot_places.h"
 #include "guest/linux/golden/golden_store.h"
 #include "guest/linux/golden/module_imports.h"
+#include "guest/linux/golden/vendor_sites.h"
 #include "guest/linux/module_sections.h"
 #include "guest/linux/text/text_reference.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@ class GoldenModuleReference final : public TextReference {
   std::vector<Range> ranges() const override;
   Result<Bytes> bytes(Gva first, std::size_t size) const override;
   std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const override;
+  bool has_site(const PatchSite& site, ByteView expected) const override;
 
   struct Part {
     std::string section;  ///< "": the room between sections
@@ -42,13 +45,15 @@ class GoldenModuleReference final : public TextReference {
   const std::vector<Part>& parts() const { return parts_; }
 
  private:
-  GoldenModuleReference(Kernel& kernel, unsigned bits) : kernel_(kernel), places_(bits) {}
+  GoldenModuleReference(Kernel& kernel, unsigned bits) : kernel_(kernel), places_(bits), sites_(bits) {}
   bool read(std::uint64_t address, std::span<std::byte> into) const;
   void fill_text(const Module& module);
 
   Kernel& kernel_;
   std::vector<Part> parts_;  ///< by address
   BootPlaces places_;
+  VendorSites sites_;
+  std::optional<std::uint64_t> fentry_;
 };
 
 /// The reference of each module that a GoldenStore has the file of; made when first asked for, once a

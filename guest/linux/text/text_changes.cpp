@@ -103,6 +103,11 @@ class Comparison {
       const PatchSite& site = sites_.all()[i];
       const auto look = sites_.look(site);
       const std::size_t size = look.size;
+      const std::uint64_t offset = site.first - range.first;
+      // What the kernel's tables call a site and the vendor's do not is code like any other.
+      if (site.first >= range.first && offset < expected.size() &&
+          !coverage.reference->has_site(site, expected.subspan(offset)))
+        continue;
       if (request_.explained && look.known && look.ok && site.first >= range.first &&
           site.first + size <= range.end) {
         const auto at = static_cast<std::size_t>(site.first - range.first);
@@ -111,6 +116,11 @@ class Comparison {
                 std::string(to_string(site.kind)), coverage.reference->source()});
       }
       put_back(range, site.first, site.first + size, actual, expected);
+      // Under a probe stands what the kernel has kept of it: not what is said, but what is compared.
+      if (look.ok && site.original.size != 0 && site.first >= range.first &&
+          offset + std::min<std::size_t>(size, site.original.size) <= actual.size())
+        std::copy_n(site.original.bytes.begin(), std::min<std::size_t>(size, site.original.size),
+                    actual.begin() + static_cast<std::ptrdiff_t>(offset));
     }
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guest/linux/kernel.h"
+#include "guest/linux/text/patch_site.h"
 
 #include <memory>
 #include <optional>
@@ -49,6 +50,13 @@ class TextReference {
   /// runs, and `expected`, which is bytes(first, actual.size()). Both must outlive it. nullptr: nothing explains
   /// a difference.
   virtual std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const = 0;
+  /// Whether the reference has `site`, where its own bytes are `expected`, as a place that the kernel may patch
+  /// while it runs. One that knows no such places believes the kernel.
+  virtual bool has_site(const PatchSite& site, ByteView expected) const {
+    (void)site;
+    (void)expected;
+    return true;
+  }
   /// Why nothing is said of the code at `gva`, though it should be: in words, with what to do. nullopt: it is
   /// not this reference's business.
   virtual std::optional<Error> missing(Gva gva) const {

@@ -232,7 +232,8 @@ void verification(Looker& looker, const lab::Guest& guest, const std::string& ke
     auto snapshot = look(files);
     Kernel& kernel = *expect(Kernel::of(*snapshot));
     for (const auto& region : guest::linux::KernelText::of(kernel).regions()) ranges.push_back(region.range);
-    for (const auto& range : expect(guest::linux::golden_reference(kernel))->rodata()) ranges.push_back(range);
+    for (const auto& range : expect(guest::linux::golden_reference(kernel))->rodata())
+      ranges.push_back(range);
     for (const auto& module : guest::linux::modules(kernel).entries)
       if (const auto reference = guest::linux::GoldenModules::of(kernel).reference(module))
         for (const auto& part : (*reference)->parts())
@@ -241,7 +242,9 @@ void verification(Looker& looker, const lab::Guest& guest, const std::string& ke
   }
   const Bytes copy = held;
   const double size = static_cast<double>(held.size());
-  const auto speed = [&](const Times& times) { return fmt::format("{:.2f} GB/s", size / times.median / 1e6); };
+  const auto speed = [&](const Times& times) {
+    return fmt::format("{:.2f} GB/s", size / times.median / 1e6);
+  };
   fmt::print("text, read-only data, modules: {} bytes in {} ranges\n", held.size(), ranges.size());
   int differences = 0;
   const Times bare = measure(21, [&] {
@@ -272,16 +275,19 @@ void verification(Looker& looker, const lab::Guest& guest, const std::string& ke
   };
   const auto all = {"kernel_text_changes", "module_text_changes", "kernel_rodata_changes",
                     "module_rodata_changes"};
-  const Times first = measure(5, [&] { return verify(std::make_shared<guest::live::GoldenFiles>(state), all); });
+  const Times first =
+      measure(5, [&] { return verify(std::make_shared<guest::live::GoldenFiles>(state), all); });
   line("verified, vendor's files unpacked and parsed too", first, speed(first));
-  for (const char* table : all) line(fmt::format("verified: {}", table), measure(11, [&] { return verify(files, {table}); }));
+  for (const char* table : all)
+    line(fmt::format("verified: {}", table), measure(11, [&] { return verify(files, {table}); }));
   const Times whole = measure(11, [&] { return verify(files, all); });
   line("verified, all of it", whole,
        fmt::format("{}, {:.1f} x memcmp", speed(whole), whole.median / bare.median));
 
   auto policies = policies::shipped_policies().policies;
-  std::erase_if(policies,
-                [](const auto& policy) { return policy.name != "linux-text" && policy.name != "linux-rodata"; });
+  std::erase_if(policies, [](const auto& policy) {
+    return policy.name != "linux-text" && policy.name != "linux-rodata";
+  });
   const auto evaluator = expect(policies::Evaluator::create(policies));
   const auto tick = [&] {
     auto snapshot = look(files);

@@ -117,7 +117,8 @@ std::optional<std::uint64_t> number(const policies::Value& value) {
 /// Finds what to change in a guest whose vendor's files are known.
 class Plan {
  public:
-  explicit Plan(guest::Snapshot& snapshot) : snapshot_(snapshot), database_(policies::Database::create().value()) {
+  explicit Plan(guest::Snapshot& snapshot)
+      : snapshot_(snapshot), database_(policies::Database::create().value()) {
     database_->bind(&snapshot);
   }
   /// Where the first row of `sql` says.
@@ -184,8 +185,8 @@ void plan_changes(Plan& plan) {
   const Bytes jump = from_hex("e911223344").value();
   const auto boot_place = [](const char* by, const char* more) {
     return fmt::format(
-        "SELECT gva FROM kernel_text_changes WHERE source = 'golden' AND explained_by = '{}' AND {} LIMIT 1", by,
-        more);
+        "SELECT gva FROM kernel_text_changes WHERE source = 'golden' AND explained_by = '{}' AND {} LIMIT 1",
+        by, more);
   };
   plan.put_far_from_sites("a jump in the body of a function", "linux-text/kernel-code",
                           fmt::format("SELECT addr('{}')", kInnocent), jump);
@@ -198,7 +199,8 @@ void plan_changes(Plan& plan) {
   plan.put_far_from_sites("code of an entry", "linux-text/kernel-code",
                           "SELECT addr('entry_SYSENTER_compat')", from_hex("f1").value());
   plan.flip("a bit of read-only data", "linux-rodata/kernel-rodata", "SELECT addr('hex_asc')", 3);
-  plan.flip("a bit of an initial table", "linux-rodata/kernel-rodata", "SELECT addr('sys_call_table')", 8 * 200);
+  plan.flip("a bit of an initial table", "linux-rodata/kernel-rodata", "SELECT addr('sys_call_table')",
+            8 * 200);
   plan.put_far_from_sites("code of a module", "linux-text/module-code",
                           "SELECT address FROM module_sections WHERE module = 'bridge' AND section = '.text'",
                           jump);
@@ -217,7 +219,8 @@ std::vector<LiveGuest::PhysicalWrite> writes(const std::vector<Change>& changes,
       const auto gpa = kernel.space().translate(Gva{change.gva + i});
       EXPECT_TRUE(gpa.has_value()) << change.what;
       if (gpa && change.before[i] != change.after[i])
-        all.push_back({*gpa, {undo ? change.after[i] : change.before[i]}, {undo ? change.before[i] : change.after[i]}});
+        all.push_back(
+            {*gpa, {undo ? change.after[i] : change.before[i]}, {undo ? change.before[i] : change.after[i]}});
     }
   }
   return all;
@@ -279,8 +282,9 @@ void change_and_restore(const Guest& guest, const std::string& state, const Chan
   ASSERT_EQ(run.status, 3) << said(run);
   std::smatch match;
   ASSERT_TRUE(std::regex_search(run.out, match, std::regex("finding\\s+([0-9a-f]{16})"))) << said(run);
-  run = program(guest, state,
-                {"restore", monitor, "--policy", "linux-text", "--finding", match[1], "--confirm", "1s", "--yes"});
+  run = program(
+      guest, state,
+      {"restore", monitor, "--policy", "linux-text", "--finding", match[1], "--confirm", "1s", "--yes"});
   EXPECT_EQ(run.status, 0) << said(run);
   run = program(guest, state, look);
   EXPECT_EQ(run.status, 0) << said(run);
@@ -291,8 +295,9 @@ void change_and_restore(const Guest& guest, const std::string& state, const Chan
 TEST_P(LinuxGolden, WhatWasChangedBeforeTheFirstLookIsFound) {
   auto shipped = policies::shipped_policies();
   ASSERT_TRUE(shipped.errors.empty());
-  std::erase_if(shipped.policies,
-                [](const auto& policy) { return policy.name != "linux-text" && policy.name != "linux-rodata"; });
+  std::erase_if(shipped.policies, [](const auto& policy) {
+    return policy.name != "linux-text" && policy.name != "linux-rodata";
+  });
   ASSERT_EQ(shipped.policies.size(), 2u);
   ASSERT_NO_FATAL_FAILURE(import(state("vendor")));
   ASSERT_TRUE(guest_->qmp().execute("stop").has_value());
@@ -305,7 +310,8 @@ TEST_P(LinuxGolden, WhatWasChangedBeforeTheFirstLookIsFound) {
     for (const auto& [check, result] : healthy)
       EXPECT_EQ(result.verdict, Verdict::ok)
           << check << ": "
-          << (result.violations.empty() ? testing::PrintToString(result.reasons) : result.violations[0].message);
+          << (result.violations.empty() ? testing::PrintToString(result.reasons)
+                                        : result.violations[0].message);
     const auto snapshot = attached->live->snapshot().value();
     Plan plan(*snapshot);
     plan_changes(plan);
@@ -317,7 +323,8 @@ TEST_P(LinuxGolden, WhatWasChangedBeforeTheFirstLookIsFound) {
     ASSERT_TRUE(made.has_value()) << made.error().message;
   }
 
-  // Nobody has seen this guest before, and nothing was imported: code and data are not known, and that is said.
+  // Nobody has seen this guest before, and nothing was imported: code and data are not known, and that is
+  // said.
   const auto attached = attach_with(state("fresh"));
   ASSERT_TRUE(attached);
   auto verdicts = first_look(*attached->live, shipped.policies);
@@ -337,8 +344,9 @@ TEST_P(LinuxGolden, WhatWasChangedBeforeTheFirstLookIsFound) {
   for (const Change& change : changes) {
     const auto& found = verdicts.at(change.check).violations;
     const auto same = std::ranges::find_if(found, [&](const auto& one) { return names(one, change); });
-    EXPECT_NE(same, found.end()) << change.what << fmt::format(" at {:#x}, {} of {}", change.gva, change.check,
-                                                               found.size());
+    EXPECT_NE(same, found.end()) << change.what
+                                 << fmt::format(" at {:#x}, {} of {}", change.gva, change.check,
+                                                found.size());
     if (same == found.end()) continue;
     if (change.check.starts_with("linux-text")) {
       EXPECT_EQ(cell(*same, "source"), "golden");

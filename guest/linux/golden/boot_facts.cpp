@@ -135,7 +135,8 @@ void BootFacts::take_nops() {
 void BootFacts::take_native_operations() {
   if (!before_5_13(kernel_->identity())) return;
   if (bits_ == 32) {
-    // Those of 32 bits, without CONFIG_PARAVIRT_XXL: pv_is_native_spin_unlock(), pv_is_native_vcpu_is_preempted().
+    // Those of 32 bits, without CONFIG_PARAVIRT_XXL: pv_is_native_spin_unlock(),
+    // pv_is_native_vcpu_is_preempted().
     for (const auto& [name, code] : {std::pair("__raw_callee_save___native_queued_spin_unlock", "c60000"),
                                      std::pair("__raw_callee_save___native_vcpu_is_preempted", "31c0")})
       if (const auto at = symbol(name)) native_functions_[*at] = *from_hex(code);
@@ -201,7 +202,8 @@ std::vector<Bytes> BootFacts::paravirt(std::uint8_t type, std::uint64_t at, std:
     add(*from_hex("4889f8"));
   } else {
     // i386 kernels do not tell the numbers of operations: there the function says which one it is.
-    if (const auto code = native_functions_.find(*function); code != native_functions_.end()) add(code->second);
+    if (const auto code = native_functions_.find(*function); code != native_functions_.end())
+      add(code->second);
     const bool leaves = std::find(leaving_.begin(), leaving_.end(), type) != leaving_.end();
     add(branch(leaves ? kJump : kCall, at, *function));
   }

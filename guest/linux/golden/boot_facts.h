@@ -81,9 +81,9 @@ class BootFacts {
   std::optional<std::uint64_t> pv_ops_;
   std::uint64_t bug_function_ = 0;
   std::vector<std::uint64_t> empty_functions_, identities_;
-  std::map<std::uint8_t, Bytes> native_;  ///< by type of operation
+  std::map<std::uint8_t, Bytes> native_;             ///< by type of operation
   std::map<std::uint64_t, Bytes> native_functions_;  ///< by function (i386)
-  std::vector<std::uint8_t> leaving_;     ///< operations that are jumped to: they do not come back
+  std::vector<std::uint8_t> leaving_;                ///< operations that are jumped to: they do not come back
   std::map<std::string, std::optional<std::uint64_t>> values_;
   std::vector<NopStyle> nops_;
   std::optional<x86::Disassembler> disassembler_;

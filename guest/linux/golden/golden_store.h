@@ -29,8 +29,8 @@ struct GoldenModuleKey {
 class GoldenStore {
  public:
   virtual ~GoldenStore() = default;
-  /// Errors: `not_found` if nothing of that release was imported, `mismatch` if it was but is of another build
-  /// (which an attacker may have made the guest say), and those of reading it.
+  /// Errors: `not_found` if nothing of that release was imported, `mismatch` if it was but is of another
+  /// build (which an attacker may have made the guest say), and those of reading it.
   virtual Result<std::shared_ptr<const GoldenKernel>> kernel(const GoldenKernelKey& key) = 0;
   /// The same by release and name; also `mismatch` if several may be meant.
   virtual Result<std::shared_ptr<const GoldenModule>> module(const GoldenModuleKey& key) = 0;

@@ -18,7 +18,8 @@ class GoldenText final : public TextReference {
   explicit GoldenText(Kernel& kernel) {
     const auto& regions = KernelText::of(kernel).regions();
     std::unordered_map<std::uint64_t, const Module*> modules;
-    const auto listed = linux::modules(kernel, ModuleParts::texts | ModuleParts::build_id | ModuleParts::layout);
+    const auto listed =
+        linux::modules(kernel, ModuleParts::texts | ModuleParts::build_id | ModuleParts::layout);
     for (const Module& module : listed.entries) modules.emplace(module.address.value, &module);
     for (std::size_t i = 0; i < regions.size(); ++i) {
       const TextRegion& region = regions[i];
@@ -77,9 +78,8 @@ class GoldenText final : public TextReference {
     }
   }
   const TextReference* at(Gva gva) const {
-    const auto after = std::upper_bound(parts_.begin(), parts_.end(), gva, [](Gva value, const Part& part) {
-      return value < part.range.first;
-    });
+    const auto after = std::upper_bound(parts_.begin(), parts_.end(), gva,
+                                        [](Gva value, const Part& part) { return value < part.range.first; });
     if (after == parts_.begin() || !std::prev(after)->range.contains(gva)) return nullptr;
     return std::prev(after)->reference.get();
   }

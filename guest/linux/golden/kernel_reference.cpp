@@ -68,7 +68,8 @@ void GoldenKernelReference::take_rodata() {
 void GoldenKernelReference::take_sites() {
   const auto table = [&](const char* from, const char* to) -> std::optional<std::pair<std::uint64_t, Bytes>> {
     const auto first = kernel_.find_symbol(from), end = kernel_.find_symbol(to);
-    if (!first || !end || *end < *first || *end - *first > golden_->rodata().bytes.size()) return std::nullopt;
+    if (!first || !end || *end < *first || *end - *first > golden_->rodata().bytes.size())
+      return std::nullopt;
     Bytes bytes(*end - *first);
     if (!golden_->read(first->value - slide_, bytes, slide_)) return std::nullopt;
     return std::pair(first->value, std::move(bytes));

@@ -63,9 +63,9 @@ class GoldenModules {
   explicit GoldenModules(Kernel& kernel);
   static GoldenModules& of(Kernel& kernel);
 
-  /// `module`: one of modules(), with its layout, and its texts and build id where the kernel tells them. Errors as of
-  /// GoldenStore::module and GoldenModuleReference::create; `unavailable` for a module that is not live, or
-  /// whose sections are not known.
+  /// `module`: one of modules(), with its layout, and its texts and build id where the kernel tells them.
+  /// Errors as of GoldenStore::module and GoldenModuleReference::create; `unavailable` for a module that is
+  /// not live, or whose sections are not known.
   Result<std::shared_ptr<GoldenModuleReference>> reference(const Module& module);
 
  private:

@@ -66,7 +66,8 @@ class Comparison {
       }
       const std::size_t end = run_end(actual_, expected, i);
       const auto cut = [&](const Bytes& of) {
-        return Bytes(of.begin() + static_cast<std::ptrdiff_t>(i), of.begin() + static_cast<std::ptrdiff_t>(end));
+        return Bytes(of.begin() + static_cast<std::ptrdiff_t>(i),
+                     of.begin() + static_cast<std::ptrdiff_t>(end));
       };
       going_ = visit_({at + i, section, cut(expected), cut(actual_)});
       i = end;
@@ -92,8 +93,7 @@ Result<std::vector<Error>> kernel_rodata_changes(Kernel& kernel, const RodataVis
 
 std::vector<Error> module_rodata_changes(Kernel& kernel, const RodataVisit& visit) {
   Comparison comparison(kernel, visit);
-  auto modules =
-      linux::modules(kernel, ModuleParts::texts | ModuleParts::build_id | ModuleParts::layout);
+  auto modules = linux::modules(kernel, ModuleParts::texts | ModuleParts::build_id | ModuleParts::layout);
   std::map<std::string, std::optional<Error>> missing;
   bool going = true;
   for (const Module& module : modules.entries) {

@@ -12,8 +12,8 @@ namespace ringside::guest::linux {
 /// A run of read-only data that is not as its vendor shipped it.
 struct RodataChange {
   Gva first;
-  std::string section;      ///< of a module; empty: of the kernel image
-  Bytes expected, actual;   ///< of equal size, at most kMaxRun
+  std::string section;                        ///< of a module; empty: of the kernel image
+  Bytes expected, actual;                     ///< of equal size, at most kMaxRun
   static constexpr std::size_t kMaxRun = 64;  ///< a longer one goes on in the next
 };
 /// False: no more.

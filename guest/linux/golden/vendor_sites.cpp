@@ -19,9 +19,8 @@ bool is_nop5(ByteView code) {
   static constexpr std::array<std::array<unsigned char, 5>, 3> kNops{
       {{0x0f, 0x1f, 0x44, 0x00, 0x00}, {0x3e, 0x8d, 0x74, 0x26, 0x00}, {0x66, 0x66, 0x66, 0x66, 0x90}}};
   return code.size() >= 5 && std::any_of(kNops.begin(), kNops.end(), [&](const auto& nop) {
-           return std::equal(nop.begin(), nop.end(), code.begin(), [](unsigned char a, std::byte b) {
-             return std::byte{a} == b;
-           });
+           return std::equal(nop.begin(), nop.end(), code.begin(),
+                             [](unsigned char a, std::byte b) { return std::byte{a} == b; });
          });
 }
 

@@ -8,7 +8,7 @@ namespace ringside::guest::linux {
 namespace {
 
 constexpr std::uint64_t kEntry = 12;  // struct jump_entry {s32 code, s32 target, long key}
-constexpr std::uint32_t kInit = 2;      // low bits of jump_entry.key: in code that is freed after boot
+constexpr std::uint32_t kInit = 2;    // low bits of jump_entry.key: in code that is freed after boot
 constexpr std::uint64_t kFewest = 256;
 /// Data of an image ends at most this far behind its text.
 constexpr std::uint64_t kReach = std::uint64_t{32} << 20;
@@ -96,7 +96,8 @@ Result<Range> find_jump_table(Kernel& kernel) {
     }
     bytes.resize(bytes.size() + size);
     const auto piece = std::span(bytes).last(size);
-    if (kernel.snapshot().peek(mapping.gpa, piece) != size) std::fill(piece.begin(), piece.end(), std::byte{0});
+    if (kernel.snapshot().peek(mapping.gpa, piece) != size)
+      std::fill(piece.begin(), piece.end(), std::byte{0});
     seen += size;
     return seen < kMaxRodata;
   });

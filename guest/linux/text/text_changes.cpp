@@ -187,8 +187,8 @@ class Comparison {
     run_.back().expected.insert(run_.back().expected.end(), expected.begin(), expected.end());
   }
 
-  /// Emits the unexplained run that is held. What is right in the middle of it stays as it is: sites hold what
-  /// their state demands, not what is in a vendor's file.
+  /// Emits the unexplained run that is held. What is right in the middle of it stays as it is: sites hold
+  /// what their state demands, not what is in a vendor's file.
   void flush(const Sides& sides) {
     if (run_.empty() || !going_) return;
     const std::size_t first = run_.front().first, size = run_.back().end() - first;

@@ -17,8 +17,8 @@ class TextExplainer {
  public:
   virtual ~TextExplainer() = default;
   /// Places that were decided once, while the kernel or module was loaded, and whose tables are gone since
-  /// (alternatives, paravirtual calls, return thunks, ...): if the `size` bytes at `offset`, which differ, are
-  /// nothing but what such places may have become, by which of them: "alternatives". nullopt: nothing
+  /// (alternatives, paravirtual calls, return thunks, ...): if the `size` bytes at `offset`, which differ,
+  /// are nothing but what such places may have become, by which of them: "alternatives". nullopt: nothing
   /// explains the difference.
   virtual std::optional<std::string> explain(std::size_t offset, std::size_t size) = 0;
 
@@ -27,9 +27,9 @@ class TextExplainer {
     std::size_t offset = 0;
     Bytes expected;
   };
-  /// The place that the byte at `offset` is in, which explain() could not explain, with what most likely stood
-  /// there: that form of all that this kernel may have written which is closest to what stands there now.
-  /// nullopt: the byte is in none, and should be the reference's own.
+  /// The place that the byte at `offset` is in, which explain() could not explain, with what most likely
+  /// stood there: that form of all that this kernel may have written which is closest to what stands there
+  /// now. nullopt: the byte is in none, and should be the reference's own.
   virtual std::optional<Place> place(std::size_t offset) = 0;
 };
 
@@ -47,11 +47,11 @@ class TextReference {
   /// The expected bytes from `first` on; `out_of_bounds` if they are not all in one of ranges().
   virtual Result<Bytes> bytes(Gva first, std::size_t size) const = 0;
   /// Decides about code that stands at `first`: `actual`, as if the kernel had patched nothing of it while it
-  /// runs, and `expected`, which is bytes(first, actual.size()). Both must outlive it. nullptr: nothing explains
-  /// a difference.
+  /// runs, and `expected`, which is bytes(first, actual.size()). Both must outlive it. nullptr: nothing
+  /// explains a difference.
   virtual std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const = 0;
-  /// Whether the reference has `site`, where its own bytes are `expected`, as a place that the kernel may patch
-  /// while it runs. One that knows no such places believes the kernel.
+  /// Whether the reference has `site`, where its own bytes are `expected`, as a place that the kernel may
+  /// patch while it runs. One that knows no such places believes the kernel.
   virtual bool has_site(const PatchSite& site, ByteView expected) const {
     (void)site;
     (void)expected;

@@ -41,7 +41,8 @@ struct TextCoverage {
 /// All code of a kernel and its modules, in order of region and address, divided by reference.
 class TextReferences {
  public:
-  /// Those of the vendor's files (GoldenStore) and of the sources that are kept with the snapshot of `kernel`.
+  /// Those of the vendor's files (GoldenStore) and of the sources that are kept with the snapshot of
+  /// `kernel`.
   static TextReferences of(Kernel& kernel);
   /// What `sources` have for `kernel`, best first.
   TextReferences(Kernel& kernel, const std::vector<std::shared_ptr<const TextReferenceSource>>& sources);

@@ -14,8 +14,8 @@ namespace linux = guest::linux;
 /// Adds a row for each change; `section`: with the column of that name.
 linux::RodataVisit row_of(AddressNames& names, RowSink& sink, bool section) {
   return [&names, &sink, section](const linux::RodataChange& change) {
-    std::vector<Value> row{cell(change.first.value), cell(change.actual.size()), cell(to_hex(change.expected)),
-                           cell(to_hex(change.actual))};
+    std::vector<Value> row{cell(change.first.value), cell(change.actual.size()),
+                           cell(to_hex(change.expected)), cell(to_hex(change.actual))};
     if (section) row.push_back(cell(change.section));
     names.add(row, change.first.value);
     return sink.row(std::move(row));
@@ -39,10 +39,11 @@ Result<void> fill_modules(guest::Snapshot& snapshot, const TableRequest& request
 }
 
 std::vector<Column> columns(bool section) {
-  std::vector<Column> all{{"gva", ColumnType::address, "of the first changed byte", Stability::kept},
-                          {"size", ColumnType::integer, "bytes, at most 64: a longer run goes on in the next row"},
-                          {"expected", ColumnType::bytes, "what the vendor shipped"},
-                          {"actual", ColumnType::bytes, "what is there"}};
+  std::vector<Column> all{
+      {"gva", ColumnType::address, "of the first changed byte", Stability::kept},
+      {"size", ColumnType::integer, "bytes, at most 64: a longer run goes on in the next row"},
+      {"expected", ColumnType::bytes, "what the vendor shipped"},
+      {"actual", ColumnType::bytes, "what is there"}};
   if (section) all.push_back({"section", ColumnType::text, "section of the module's file"});
   return with_address_names(std::move(all));
 }

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What it costs to understand a live Linux guest: finding its kernel, and listing what runs in it.
 #include "base/io/event_loop.h"
+#include "guest/linux/golden/kernel_reference.h"
+#include "guest/linux/golden/module_reference.h"
 #include "guest/linux/kernel.h"
 #include "guest/linux/modules.h"
 #include "guest/linux/tasks.h"
+#include "guest/linux/text/kernel_text.h"
+#include "guest/live/golden_import.h"
 #include "guest/live/kernel_store.h"
 #include "guest/live/live_guest.h"
 #include "policies/engine/database.h"
+#include "policies/engine/evaluator.h"
 #include "tests/lab/guest.h"
 
 #include <fmt/format.h>
@@ -194,6 +199,108 @@ void listings(Looker& looker, const lab::Guest& guest, const std::string& beside
   }
 }
 
+/// Bytes of a snapshot's memory that stand at `ranges`, as they are.
+Bytes bytes_of(Kernel& kernel, const std::vector<guest::linux::Range>& ranges) {
+  Bytes all;
+  for (const auto& range : ranges) {
+    Bytes one(range.size());
+    (void)guest::linux::read_in_bulk(kernel, range.first, one);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+
+/// Text, read-only data and modules against what the vendor shipped.
+void verification(Looker& looker, const lab::Guest& guest, const std::string& key) {
+  const std::string state = guest.folder().file("bench-state");
+  const auto files = std::make_shared<guest::live::GoldenFiles>(state);
+  guest::live::GoldenImport import(*files, [](std::string_view) {});
+  expect(import.take(expect(lab::lab_script({"fetch-kernel", key}))));
+  expect(import.take(expect(lab::lab_script({"fetch-kernel", "--modules", key}))));
+  const auto kernels = std::make_shared<guest::live::KernelStore>(state);
+  const auto look = [&](std::shared_ptr<guest::linux::GoldenStore> golden) {
+    looker.refresh();
+    auto snapshot = looker.snapshot(kernels);
+    snapshot->keep(std::move(golden));
+    (void)expect(Kernel::of(*snapshot));
+    return snapshot;
+  };
+
+  std::vector<guest::linux::Range> ranges;
+  Bytes held;
+  {
+    auto snapshot = look(files);
+    Kernel& kernel = *expect(Kernel::of(*snapshot));
+    for (const auto& region : guest::linux::KernelText::of(kernel).regions()) ranges.push_back(region.range);
+    for (const auto& range : expect(guest::linux::golden_reference(kernel))->rodata())
+      ranges.push_back(range);
+    for (const auto& module : guest::linux::modules(kernel).entries)
+      if (const auto reference = guest::linux::GoldenModules::of(kernel).reference(module))
+        for (const auto& part : (*reference)->parts())
+          if (part.compared && !part.code) ranges.push_back({guest::Gva{part.first}, guest::Gva{part.end()}});
+    held = bytes_of(kernel, ranges);
+  }
+  const Bytes copy = held;
+  const double size = static_cast<double>(held.size());
+  const auto speed = [&](const Times& times) {
+    return fmt::format("{:.2f} GB/s", size / times.median / 1e6);
+  };
+  fmt::print("text, read-only data, modules: {} bytes in {} ranges\n", held.size(), ranges.size());
+  int differences = 0;
+  const Times bare = measure(21, [&] {
+    return ms_of([&] { differences += std::memcmp(held.data(), copy.data(), held.size()) != 0 ? 1 : 0; });
+  });
+  line("memcmp of as many bytes", bare, speed(bare));
+  const Times read = measure(21, [&] {
+    auto snapshot = look(files);
+    Kernel& kernel = *expect(Kernel::of(*snapshot));
+    return ms_of([&] { held = bytes_of(kernel, ranges); });
+  });
+  line("reading them", read, speed(read));
+
+  auto database = expect(policies::Database::create());
+  const auto verify = [&](const std::shared_ptr<guest::linux::GoldenStore>& golden,
+                          std::initializer_list<const char*> tables) {
+    auto snapshot = look(golden);
+    database->bind(snapshot.get());
+    return ms_of([&] {
+      for (const char* table : tables) {
+        const auto answer = expect(database->query(fmt::format(
+            "SELECT count(*) FROM {}{}", table,
+            std::string_view(table).find("text") != std::string_view::npos ? " WHERE explained = 0" : "")));
+        if (answer.rows.at(0).at(0) != policies::Value(std::int64_t{0})) ++differences;
+        if (!answer.incomplete.empty()) throw std::runtime_error(answer.incomplete.front());
+      }
+    });
+  };
+  const auto all = {"kernel_text_changes", "module_text_changes", "kernel_rodata_changes",
+                    "module_rodata_changes"};
+  const Times first =
+      measure(5, [&] { return verify(std::make_shared<guest::live::GoldenFiles>(state), all); });
+  line("verified, vendor's files unpacked and parsed too", first, speed(first));
+  for (const char* table : all)
+    line(fmt::format("verified: {}", table), measure(11, [&] { return verify(files, {table}); }));
+  const Times whole = measure(11, [&] { return verify(files, all); });
+  line("verified, all of it", whole,
+       fmt::format("{}, {:.1f} x memcmp", speed(whole), whole.median / bare.median));
+
+  auto policies = policies::shipped_policies().policies;
+  std::erase_if(policies, [](const auto& policy) {
+    return policy.name != "linux-text" && policy.name != "linux-rodata";
+  });
+  const auto evaluator = expect(policies::Evaluator::create(policies));
+  const auto tick = [&] {
+    auto snapshot = look(files);
+    return ms_of([&] {
+      for (const auto& result : evaluator->tick(*snapshot, looker.live().memory()))
+        if (result.verdict != policies::Verdict::ok) ++differences;
+    });
+  };
+  line("a tick of linux-text and linux-rodata, the first", measure(1, tick));
+  line("the same, nothing changed", measure(21, tick));
+  if (differences != 0) throw std::runtime_error("a healthy guest differs from its vendor's kernel");
+}
+
 int run() {
   lab::Options options;
   options.ram = lab::Ram::memfd;
@@ -206,6 +313,12 @@ int run() {
     return 1;
   }
   lab::Guest& guest = **booted;
+  guest.run("settle 20 1000", std::chrono::minutes(5));
+  {
+    Looker looker(guest, Backend::mapped);
+    fmt::print("\n--- verification with all modules of the lab's list, through mapped\n");
+    verification(looker, guest, options.kernel);
+  }
   for (const Backend backend : {Backend::mapped, Backend::process}) {
     Looker looker(guest, backend);
     fmt::print("\n--- through {}\n", looker.live().memory().backend());

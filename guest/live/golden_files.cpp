@@ -22,6 +22,10 @@ namespace fs = std::filesystem;
 constexpr int kLevel = 3;
 /// Kernels that are kept in memory; each is some 30 MB.
 constexpr std::size_t kMaxKernels = 8;
+/// Releases whose lists of modules are; a guest can say that it runs any.
+constexpr std::size_t kMaxReleases = 64;
+/// Bytes of modules that are; a guest has some 10 to 30 MB loaded.
+constexpr std::size_t kMaxModuleBytes = std::size_t{128} << 20;
 
 /// Names come out of files: what could leave the directory, or be taken for a separator, does not stay.
 std::string safe(std::string text) {
@@ -94,51 +98,80 @@ std::string GoldenFiles::directory(bool kernels, const std::string& release) con
   return path.string();
 }
 
-Result<std::shared_ptr<const linux::GoldenKernel>> GoldenFiles::kernel(const std::string& build_id) {
+Result<std::shared_ptr<const linux::GoldenKernel>> GoldenFiles::kernel(const linux::GoldenKernelKey& key) {
   const std::lock_guard lock(mutex_);
-  if (const auto held = kernels_.find(build_id); held != kernels_.end()) return held->second;
-  std::optional<Entry> found;
+  if (const auto held = kernels_.find(key.build_id); held != kernels_.end()) return held->second;
+  std::optional<Entry> found, sibling;
   each_file(directory(true), [&](const auto& file) {
     auto entry = entry_of(file, true, {});
-    if (entry && entry->id == build_id) found = std::move(entry);
+    if (entry && entry->id == key.build_id) found = entry;
+    if (entry && entry->release == safe(key.release)) sibling = std::move(entry);
   });
+  const std::string id = key.build_id.empty() ? "without a build id" : "of build id " + key.build_id;
+  if (!found && sibling)
+    return fail(Errc::mismatch, "the kernel is one " + id + ", but the vendor's " + key.release +
+                                    " that was imported is " + sibling->id);
   if (!found)
-    return fail(Errc::not_found, "no vendor kernel of build id " + build_id + " was imported",
+    return fail(Errc::not_found, "no vendor's kernel " + id + " was imported (ringside golden import)",
                 "ringside golden import FILE takes a vmlinuz or a linux-image package");
   RINGSIDE_TRY(const Bytes payload, unpack(found->path, linux::kMaxKernelBytes));
   RINGSIDE_TRY(auto kernel, linux::GoldenKernel::parse(payload));
-  if (kernel->build_id() != build_id)
+  if (kernel->build_id() != key.build_id)
     return fail(Errc::malformed, found->path + " is damaged: import the file again");
   if (kernels_.size() >= kMaxKernels) kernels_.clear();
-  kernels_[build_id] = kernel;
+  kernels_[key.build_id] = kernel;
   return kernel;
 }
 
-Result<std::shared_ptr<const linux::GoldenModule>> GoldenFiles::module(const linux::GoldenModuleKey& key) {
-  std::vector<Entry> found;
-  each_file(directory(false, key.release), [&](const auto& file) {
-    auto entry = entry_of(file, false, key.release);
-    if (!entry || entry->name != safe(key.name)) return;
-    if (key.build_id && entry->id != *key.build_id) return;
-    found.push_back(std::move(*entry));
+/// Read again when something was added or removed.
+const GoldenFiles::Release& GoldenFiles::release(const std::string& name) {
+  std::error_code error;
+  const auto changed = fs::last_write_time(directory(false, name), error);
+  if (releases_.size() > kMaxReleases) releases_.clear();
+  Release& release = releases_[name];
+  if (!error && changed == release.changed) return release;
+  release = {changed, {}};
+  each_file(directory(false, name), [&](const auto& file) {
+    if (auto entry = entry_of(file, false, name)) {
+      std::string module = entry->name;
+      release.modules.emplace(std::move(module), std::move(*entry));
+    }
   });
+  return release;
+}
+
+Result<std::shared_ptr<const linux::GoldenModule>> GoldenFiles::read_module(const Entry& entry) {
+  if (const auto held = modules_.find(entry.path); held != modules_.end()) return held->second;
+  RINGSIDE_TRY(Bytes bytes, unpack(entry.path, linux::GoldenModule::kMaxBytes));
+  RINGSIDE_TRY(auto module, linux::GoldenModule::parse(std::move(bytes)));
+  if (module_bytes_ + module->bytes().size() > kMaxModuleBytes) {
+    modules_.clear();
+    module_bytes_ = 0;
+  }
+  module_bytes_ += module->bytes().size();
+  return modules_[entry.path] = module;
+}
+
+Result<std::shared_ptr<const linux::GoldenModule>> GoldenFiles::module(const linux::GoldenModuleKey& key) {
+  const std::lock_guard lock(mutex_);
   const std::string what = "module " + key.name + " for kernel " + key.release;
-  if (found.empty())
-    return fail(Errc::not_found, "the vendor's " + what + " was not imported",
+  const auto [first, end] = release(key.release).modules.equal_range(safe(key.name));
+  if (first == end)
+    return fail(Errc::not_found, "the vendor's " + what + " was not imported (ringside golden import)",
                 "ringside golden import FILE takes a .ko, a linux-image package or a directory of modules");
   std::vector<std::shared_ptr<const linux::GoldenModule>> fitting;
-  for (const Entry& entry : found) {
-    RINGSIDE_TRY(Bytes bytes, unpack(entry.path, linux::GoldenModule::kMaxBytes));
-    RINGSIDE_TRY(auto module, linux::GoldenModule::parse(std::move(bytes)));
+  for (auto entry = first; entry != end; ++entry) {
+    if (key.build_id && entry->second.id != *key.build_id) continue;
+    RINGSIDE_TRY(auto module, read_module(entry->second));
     if (!key.build_id && key.srcversion && !module->srcversion().empty() &&
         module->srcversion() != *key.srcversion)
       continue;
     fitting.push_back(std::move(module));
   }
   if (fitting.size() != 1)
-    return fail(Errc::not_found, fitting.empty() ? "the vendor's " + what + " is of another source version"
-                                                 : "several files of " + what +
-                                                       " were imported, and the guest does not tell which");
+    return fail(Errc::mismatch, fitting.empty() ? what + " is of another build than the vendor's"
+                                                : "several files of " + what +
+                                                      " were imported, and the guest does not tell which");
   return fitting.front();
 }
 
@@ -214,6 +247,8 @@ Result<std::size_t> GoldenFiles::remove(const std::string& id) {
   for (const std::string& release : releases) fs::remove(directory(false, release), error);
   const std::lock_guard lock(mutex_);
   kernels_.erase(id);
+  modules_.clear();
+  module_bytes_ = 0;
   return doomed.size();
 }
 

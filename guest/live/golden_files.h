@@ -4,6 +4,7 @@
 #include "guest/linux/golden/golden_store.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,12 +15,12 @@ namespace ringside::guest::live {
 
 /// The GoldenStore on disk, below the state directory: golden/kernels/BUILDID_RELEASE and
 /// golden/modules/RELEASE/NAME_ID, each packed with zstd. ID is the build id, or the srcversion of a module
-/// without one. Nothing is read until it is asked for; kernels that were read stay in memory.
+/// without one. Nothing is read until it is asked for; what was read stays in memory, up to a bound.
 class GoldenFiles final : public linux::GoldenStore {
  public:
   explicit GoldenFiles(const std::string& state_directory);
 
-  Result<std::shared_ptr<const linux::GoldenKernel>> kernel(const std::string& build_id) override;
+  Result<std::shared_ptr<const linux::GoldenKernel>> kernel(const linux::GoldenKernelKey& key) override;
   Result<std::shared_ptr<const linux::GoldenModule>> module(const linux::GoldenModuleKey& key) override;
 
   struct Entry {
@@ -43,9 +44,20 @@ class GoldenFiles final : public linux::GoldenStore {
   std::string directory(bool kernels, const std::string& release = {}) const;
   Result<Entry> keep(Entry entry, ByteView bytes);
 
+  /// What is there of a release, by name of the module.
+  struct Release {
+    std::filesystem::file_time_type changed;
+    std::multimap<std::string, Entry> modules;
+  };
+  const Release& release(const std::string& name);
+  Result<std::shared_ptr<const linux::GoldenModule>> read_module(const Entry& entry);
+
   std::string root_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const linux::GoldenKernel>> kernels_;
+  std::map<std::string, Release> releases_;
+  std::map<std::string, std::shared_ptr<const linux::GoldenModule>> modules_;  ///< by path
+  std::size_t module_bytes_ = 0;                                               ///< of modules_
 };
 
 }  // namespace ringside::guest::live

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/evaluator.h"
 
+#include "guest/linux/golden/kernel_reference.h"
 #include "guest/x86/page_tables.h"
 #include "policies/engine/compile.h"
 #include "policies/engine/fingerprint.h"
@@ -82,6 +83,18 @@ class EvaluatorImpl final : public Evaluator {
   std::optional<Baseline> baseline_;
 };
 
+/// As select(), for policies that need the vendor's kernel. Only "nothing of that release was imported" makes
+/// them not applicable: of what was imported but does not fit, a guest may have been made to say so.
+std::optional<std::pair<Verdict, std::string>> select_golden(guest::Snapshot& snapshot) {
+  const auto kernel = guest::linux::Kernel::of(snapshot);
+  if (!kernel) return std::pair(Verdict::unknown, kernel.error().message);
+  const auto reference = guest::linux::golden_reference(**kernel);
+  if (reference) return std::nullopt;
+  if (reference.error().code != Errc::not_found)
+    return std::pair(Verdict::unknown, reference.error().message);
+  return std::pair(Verdict::not_applicable, "not compared: " + reference.error().message);
+}
+
 /// nullopt: the guest matches; else the verdict and its reason.
 std::optional<std::pair<Verdict, std::string>> select(const GuestSelector& selector,
                                                       guest::Snapshot& snapshot) {
@@ -89,6 +102,8 @@ std::optional<std::pair<Verdict, std::string>> select(const GuestSelector& selec
   if (!selector.accelerators.empty() && std::find(selector.accelerators.begin(), selector.accelerators.end(),
                                                   accelerator) == selector.accelerators.end())
     return std::pair(Verdict::not_applicable, "the accelerator is " + accelerator);
+  if (selector.golden)
+    if (auto excluded = select_golden(snapshot)) return excluded;
   if (selector.paging.empty() && !selector.nx) return std::nullopt;
   std::string mode;
   for (const auto& cpu : snapshot.cpus(RegisterGroups::control)) {
@@ -224,6 +239,8 @@ Memo EvaluatorImpl::run(const Policy& policy, std::size_t first, std::size_t cou
   const Recording recording(snapshot, memo.reads);
   database_->bind(&snapshot);
   const auto excluded = select(policy.guests, snapshot);
+  // What was imported is in no read set: it may come at any time.
+  if (excluded && policy.guests.golden) memo.reusable = false;
   for (const auto& check : std::span(policy.checks).subspan(first, count))
     memo.results.push_back(excluded ? CheckResult{&policy, &check, excluded->first, {}, {excluded->second}}
                                     : run_check(policy, check, memo.reusable));

@@ -66,6 +66,7 @@ struct GuestSelector {
   std::vector<std::string> paging;        ///< "2-level", "pae", "4-level", "5-level"
   std::vector<std::string> accelerators;  ///< "kvm", "tcg"
   bool nx = false;                        ///< only where every started vCPU has EFER.NXE on
+  bool golden = false;                    ///< only where the vendor's kernel was imported
 };
 
 struct Policy {

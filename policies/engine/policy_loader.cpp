@@ -57,11 +57,12 @@ void read_metadata(Diagnosis& diagnosis, const YAML::Node& node, Policy& policy)
 }
 
 void read_guests(Diagnosis& diagnosis, const YAML::Node& node, GuestSelector& guests) {
-  const Mapping mapping(diagnosis, node, "guests", {"paging", "accelerators", "nx"});
+  const Mapping mapping(diagnosis, node, "guests", {"paging", "accelerators", "nx", "golden"});
   guests.paging = read_choices(diagnosis, mapping.list("paging"), "paging mode",
                                {"2-level", "pae", "4-level", "5-level"});
   guests.accelerators = read_choices(diagnosis, mapping.list("accelerators"), "accelerator", {"kvm", "tcg"});
   guests.nx = mapping.boolean("nx").value_or(false);
+  guests.golden = mapping.boolean("golden").value_or(false);
 }
 
 void read_interval(Diagnosis& diagnosis, const Mapping& spec, Policy& policy) {

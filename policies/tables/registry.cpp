@@ -56,6 +56,7 @@ const std::vector<Table>& tables() {
       kernel_table(),
       kernel_callbacks_table(),
       kernel_rodata_changes_table(),
+      module_rodata_changes_table(),
       kernel_settings_table(),
       kernel_text_changes_table(),
       kernel_threads_table(),

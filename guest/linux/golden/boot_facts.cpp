@@ -57,6 +57,7 @@ BootFacts::BootFacts(Kernel& kernel) : kernel_(&kernel), bits_(kernel.identity()
   take_indirect_thunks();
   take_nops();
   take_native_operations();
+  take_features();
   bug_function_ = symbol("BUG_func").value_or(0);
   for (const auto name : {"_paravirt_nop", "nop_func", "paravirt_nop"})
     if (const auto at = symbol(name)) empty_functions_.push_back(*at);
@@ -132,7 +133,15 @@ void BootFacts::take_nops() {
 }
 
 void BootFacts::take_native_operations() {
-  if (!before_5_13(kernel_->identity()) || bits_ != 64) return;
+  if (!before_5_13(kernel_->identity())) return;
+  if (bits_ == 32) {
+    // Those of 32 bits, without CONFIG_PARAVIRT_XXL: pv_is_native_spin_unlock(),
+    // pv_is_native_vcpu_is_preempted().
+    for (const auto& [name, code] : {std::pair("__raw_callee_save___native_queued_spin_unlock", "c60000"),
+                                     std::pair("__raw_callee_save___native_vcpu_is_preempted", "31c0")})
+      if (const auto at = symbol(name)) native_functions_[*at] = *from_hex(code);
+    return;
+  }
   for (const Native& native : kNative) {
     const auto offset = kernel_->offset("paravirt_patch_template", native.operation);
     const auto code = from_hex(native.code);
@@ -143,6 +152,22 @@ void BootFacts::take_native_operations() {
     if (const auto offset = kernel_->offset("paravirt_patch_template", operation);
         offset && *offset / 8 < 256)
       leaving_.push_back(static_cast<std::uint8_t>(*offset / 8));
+}
+
+/// arch/x86/include/asm/processor.h, boot_cpu_data.
+void BootFacts::take_features() {
+  constexpr std::uint64_t kMaxWords = 64;
+  const auto data = kernel_->find_symbol("boot_cpu_data");
+  const auto field = kernel_->field("cpuinfo_x86", "x86_capability");
+  if (!data || !field || field->size == 0 || field->size / 4 > kMaxWords) return;
+  std::vector<std::uint32_t> words(field->size / 4);
+  if (kernel_->space().read(*data + field->offset, std::as_writable_bytes(std::span(words))))
+    features_ = std::move(words);
+}
+
+std::optional<bool> BootFacts::has_feature(std::uint16_t number) const {
+  if (number / 32 >= features_.size()) return std::nullopt;
+  return (features_[number / 32] >> (number % 32) & 1) != 0;
 }
 
 bool BootFacts::does_nothing(std::uint64_t function) const {
@@ -176,6 +201,9 @@ std::vector<Bytes> BootFacts::paravirt(std::uint8_t type, std::uint64_t at, std:
   } else if (std::find(identities_.begin(), identities_.end(), *function) != identities_.end()) {
     add(*from_hex("4889f8"));
   } else {
+    // i386 kernels do not tell the numbers of operations: there the function says which one it is.
+    if (const auto code = native_functions_.find(*function); code != native_functions_.end())
+      add(code->second);
     const bool leaves = std::find(leaving_.begin(), leaving_.end(), type) != leaving_.end();
     add(branch(leaves ? kJump : kCall, at, *function));
   }

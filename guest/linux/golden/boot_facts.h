@@ -36,6 +36,9 @@ class BootFacts {
   std::optional<std::uint8_t> register_of(std::uint64_t plain_thunk) const;
   std::optional<std::uint64_t> thunk(Thunk kind, std::uint8_t reg) const;
 
+  /// Whether the CPU has a feature, by its number in cpuinfo_x86.x86_capability; nullopt: not known.
+  std::optional<bool> has_feature(std::uint16_t number) const;
+
   /// Call depth is tracked (arch/x86/kernel/callthunks.c).
   bool counts_calls() const { return counts_calls_; }
   /// The kernel found itself on a machine of one CPU: lock prefixes became DS prefixes. nullopt: not known.
@@ -65,6 +68,7 @@ class BootFacts {
   void take_indirect_thunks();
   void take_nops();
   void take_native_operations();
+  void take_features();
 
   Kernel* kernel_;
   unsigned bits_;
@@ -73,11 +77,13 @@ class BootFacts {
   std::array<std::array<std::uint64_t, 16>, 4> thunks_{};  ///< by Thunk and register; 0: there is none
   bool counts_calls_ = false;
   std::optional<bool> uniprocessor_;
+  std::vector<std::uint32_t> features_;
   std::optional<std::uint64_t> pv_ops_;
   std::uint64_t bug_function_ = 0;
   std::vector<std::uint64_t> empty_functions_, identities_;
-  std::map<std::uint8_t, Bytes> native_;  ///< by type of operation
-  std::vector<std::uint8_t> leaving_;     ///< operations that are jumped to: they do not come back
+  std::map<std::uint8_t, Bytes> native_;             ///< by type of operation
+  std::map<std::uint64_t, Bytes> native_functions_;  ///< by function (i386)
+  std::vector<std::uint8_t> leaving_;                ///< operations that are jumped to: they do not come back
   std::map<std::string, std::optional<std::uint64_t>> values_;
   std::vector<NopStyle> nops_;
   std::optional<x86::Disassembler> disassembler_;

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 
 namespace ringside::guest::linux {
 
@@ -30,47 +29,104 @@ void put(Bytes& to, std::size_t at, ByteView code) {
   std::copy(code.begin(), code.end(), to.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
+/// The bytes of `from` at `offset`; false if they are not all there.
+bool take(ByteView from, std::uint64_t offset, std::span<std::byte> into) {
+  if (offset > from.size() || from.size() - offset < into.size()) return false;
+  std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
+  return true;
+}
+
 }  // namespace
 
-BootForms::BootForms(BootFacts& facts, const BootPlaces& places, std::uint64_t slide, Bytes_at expected)
-    : facts_(facts), places_(places), slide_(slide), expected_(std::move(expected)) {}
+BootForms::BootForms(BootFacts& facts, const BootPlaces& places, std::uint64_t slide, const Run& run,
+                     BytesAt vendor)
+    : facts_(facts), places_(places), slide_(slide), run_(run), vendor_(std::move(vendor)) {}
 
-std::optional<std::string> BootForms::explain(std::uint64_t first, ByteView actual, const Bytes_at& guest) {
-  Bytes wanted(actual.size());
-  if (!expected_(first, wanted)) return std::nullopt;
-  std::set<std::string_view> by;
-  for (std::size_t i = 0; i < actual.size();) {
-    if (actual[i] == wanted[i]) {
+bool BootForms::expected(std::uint64_t at, std::span<std::byte> into) const {
+  return take(run_.expected, at - run_.first, into) || vendor_(at, into);
+}
+
+bool BootForms::actual(std::uint64_t at, std::span<std::byte> into) const {
+  if (take(run_.actual, at - run_.first, into)) return true;
+  if (!facts_.kernel().space().read(Gva{at}, into)) return false;
+  // What was given counts where both are known.
+  for (std::size_t i = 0; i < into.size(); ++i)
+    if (const std::uint64_t known = at + i - run_.first; known < run_.actual.size())
+      into[i] = run_.actual[known];
+  return true;
+}
+
+std::optional<std::string> BootForms::explain(std::size_t offset, std::size_t size) {
+  if (offset > run_.actual.size() || run_.actual.size() - offset < size) return std::nullopt;
+  unsigned by = 0;
+  const auto note = [&](BootPatch patch) { by |= 1u << static_cast<unsigned>(patch); };
+  for (std::size_t i = offset; i < offset + size;) {
+    if (run_.actual[i] == run_.expected[i]) {
       ++i;
       continue;
     }
-    const std::uint64_t at = first + i;
+    const std::uint64_t at = run_.first + i;
     const BootPlace* place = places_.at(at - slide_);
-    if (place == nullptr) {
-      const auto end = counted_entry(at, first, actual, guest);
-      if (!end) return std::nullopt;
-      by.insert(to_string(BootPatch::call));
-      i = std::min<std::uint64_t>(actual.size(), *end - first);
-      continue;
+    std::uint64_t end = 0;
+    if (place != nullptr) {
+      if (place != last_ && !is_explained(*place)) return std::nullopt;
+      last_ = place;
+      note(place->patch);
+      end = place->end() + slide_;
+    } else {
+      const auto counted = counted_entry(at);
+      if (!counted) return std::nullopt;
+      note(BootPatch::call);
+      end = *counted;
     }
-    const std::uint64_t start = place->first + slide_;
-    Bytes there(place->size);
-    if (!guest(start, there)) return std::nullopt;
-    // What was given counts where both are known.
-    for (std::size_t k = 0; k < there.size(); ++k)
-      if (const std::uint64_t j = start + k - first; j < actual.size()) there[k] = actual[j];
-    by.insert(to_string(place->patch));
-    Bytes vendor(place->size);
-    if (!expected_(start, vendor)) return std::nullopt;
-    if (!is_usual(*place, vendor, there)) {
-      const Forms all = forms(*place, 0, there);
-      if (std::find(all.begin(), all.end(), there) == all.end()) return std::nullopt;
-    }
-    i = std::min<std::uint64_t>(actual.size(), start + place->size - first);
+    i = static_cast<std::size_t>(end - run_.first);
   }
   std::string out;
-  for (const auto one : by) out += (out.empty() ? "" : ", ") + std::string(one);
+  for (unsigned patch = 0; by >> patch != 0; ++patch)
+    if ((by >> patch & 1) != 0)
+      out.append(out.empty() ? "" : ", ").append(to_string(static_cast<BootPatch>(patch)));
   return out;
+}
+
+bool BootForms::is_explained(const BootPlace& place) {
+  const std::uint64_t start = place.first + slide_;
+  Bytes there(place.size), vendor(place.size);
+  if (!actual(start, there) || !expected(start, vendor)) return false;
+  if (is_usual(place, vendor, there)) return true;
+  const Forms all = forms(place, 0, there);
+  return std::find(all.begin(), all.end(), there) != all.end();
+}
+
+std::optional<TextExplainer::Place> BootForms::place(std::size_t offset) {
+  const std::uint64_t at = run_.first + offset;
+  const BootPlace* place = places_.at(at - slide_);
+  if (place == nullptr) return std::nullopt;
+  const std::uint64_t start = place->first + slide_;
+  Bytes there(place->size);
+  // Only a place that is there as a whole can be put back.
+  if (start < run_.first || start - run_.first > run_.actual.size() ||
+      run_.actual.size() - (start - run_.first) < place->size || !actual(start, there))
+    return std::nullopt;
+  by_features_ = true;
+  const Forms all = forms(*place, 0, {});
+  by_features_ = false;
+  const Bytes* best = nullptr;
+  std::size_t least = 0;
+  for (const Bytes& form : all) {
+    std::size_t distance = 0;
+    for (std::size_t i = 0; i < form.size(); ++i) distance += form[i] == there[i] ? 0 : 1;
+    if (best == nullptr || distance < least) {
+      best = &form;
+      least = distance;
+    }
+  }
+  if (best == nullptr) return std::nullopt;
+  return Place{static_cast<std::size_t>(start - run_.first), *best};
+}
+
+bool BootForms::is_left(const Alternative& alternative) const {
+  const auto has = facts_.has_feature(alternative.feature);
+  return by_features_ && has && *has == alternative.inverted;
 }
 
 bool BootForms::is_usual(const BootPlace& place, ByteView wanted, ByteView actual) const {
@@ -86,7 +142,7 @@ BootForms::Forms BootForms::forms(const BootPlace& place, unsigned depth, ByteVi
   const std::uint64_t at = place.first + slide_;
   if (place.patch == BootPatch::alternative) return alternative_forms(place, depth);
   Bytes code(place.size);
-  if (!expected_(at, code)) return {};
+  if (!expected(at, code)) return {};
   Forms out{code};
   switch (place.patch) {
     case BootPatch::alternative:
@@ -104,6 +160,7 @@ BootForms::Forms BootForms::forms(const BootPlace& place, unsigned depth, ByteVi
       retpoline_forms(code, at, actual, out);
       break;
     case BootPatch::return_thunk:
+      if (by_features_ && returns_are_plain()) out.clear();
       return_forms(code, at, out);
       break;
     case BootPatch::call:
@@ -158,7 +215,21 @@ std::optional<std::uint64_t> BootForms::common_value(const BootPlace& place) {
 void BootForms::return_forms(const Bytes& code, std::uint64_t at, Forms& into) {
   if (code.size() != kBranchSize || code[0] != kJump) return;
   into.push_back(*from_hex("c3cccccccc"));
+  if (by_features_ && returns_are_plain()) return;
   for (const std::uint64_t thunk : facts_.return_thunks()) into.push_back(branch(kJump, at, thunk));
+}
+
+bool BootForms::returns_are_plain() const {
+  constexpr std::size_t kMost = 256;
+  std::size_t plain = 0, all = 0;
+  for (const BootPlace& place : places_.from(run_.first - slide_)) {
+    const std::uint64_t offset = place.first + slide_ - run_.first;
+    if (offset >= run_.actual.size() || all == kMost) break;
+    if (place.patch != BootPatch::return_thunk) continue;
+    ++all;
+    plain += run_.actual[offset] == std::byte{0xc3} ? 1 : 0;
+  }
+  return plain * 2 > all;
 }
 
 /// patch_retpoline(): an indirect branch in place of the call of a thunk, with LFENCE before it where that
@@ -223,7 +294,7 @@ bool BootForms::is_indirect_jump(std::uint64_t at, std::uint8_t reg) {
 BootForms::Forms BootForms::variants(std::uint64_t first, std::size_t size, std::optional<std::uint32_t> but,
                                      unsigned depth) {
   Bytes code(size);
-  if (!expected_(first, code)) return {};
+  if (!expected(first, code)) return {};
   Forms out{std::move(code)};
   std::uint64_t done = first;
   for (const BootPlace& place : places_.from(first - slide_)) {
@@ -251,12 +322,15 @@ BootForms::Forms BootForms::variants(std::uint64_t first, std::size_t size, std:
 BootForms::Forms BootForms::alternative_forms(const BootPlace& place, unsigned depth) {
   const std::uint64_t at = place.first + slide_;
   Bytes vendor(place.size);
-  if (!expected_(at, vendor)) return {};
+  if (!expected(at, vendor)) return {};
   Forms out;
   const Forms originals = variants(at, place.size, place.index, depth);
   for (const Bytes& original : originals)
     for (Bytes& form : optimized(facts_, at, original)) out.push_back(std::move(form));
   for (Alternative alternative : places_.alternatives(place.index)) {
+    if (is_left(alternative)) continue;
+    // What was there before is gone.
+    if (by_features_ && facts_.has_feature(alternative.feature)) out.clear();
     alternative.instruction += slide_;
     alternative.replacement += slide_;
     const std::uint8_t own_size = alternative.size;
@@ -292,24 +366,21 @@ BootForms::Forms BootForms::alternative_forms(const BootPlace& place, unsigned d
   return out;
 }
 
-std::optional<std::uint64_t> BootForms::counted_entry(std::uint64_t at, std::uint64_t first, ByteView actual,
-                                                      const Bytes_at& guest) {
+std::optional<std::uint64_t> BootForms::counted_entry(std::uint64_t at) {
   if (!facts_.counts_calls()) return std::nullopt;
   Kernel& kernel = facts_.kernel();
   const auto pattern = kernel.find_symbol("skl_call_thunk_template");
   if (!pattern) return std::nullopt;
   Bytes counter(kCounterSize);
-  if (!expected_(pattern->value, counter)) return std::nullopt;
+  if (!expected(pattern->value, counter)) return std::nullopt;
   for (std::uint64_t function = at + 1; function <= at + kCounterSize; ++function) {
     const auto named = kernel.symbols().at_or_before(function, kernel.slide());
     if (!named || kernel.symbols().address(*named, kernel.slide()) != function) continue;
     const std::uint64_t room = function - kCounterSize;
     Bytes wanted(kCounterSize), there(kCounterSize);
-    if (!expected_(room, wanted) || !guest(room, there)) return std::nullopt;
+    if (!expected(room, wanted) || !actual(room, there)) return std::nullopt;
     if (std::any_of(wanted.begin(), wanted.end(), [](std::byte one) { return one != kNop; }))
       return std::nullopt;
-    for (std::size_t k = 0; k < there.size(); ++k)
-      if (const std::uint64_t j = room + k - first; j < actual.size()) there[k] = actual[j];
     // Its variable is addressed relative to RIP: the displacement ends one byte before the instruction does.
     Bytes moved = counter;
     const auto displacement =

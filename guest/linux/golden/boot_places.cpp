@@ -138,8 +138,13 @@ Result<void> BootPlaces::add_alternatives(std::uint64_t address, ByteView table,
       one.replacement = resolve(address + at + 4, *load_le<std::uint32_t>(table, at + 4));
       one.size = std::to_integer<std::uint8_t>(table[at + layout.length_at]);
       one.replacement_size = std::to_integer<std::uint8_t>(table[at + layout.length_at + 1]);
-      // u16 cpuid, u16 flags; ALT_FLAG_DIRECT_CALL is the second.
-      one.direct_call = layout.size == 14 && (std::to_integer<unsigned>(table[at + 10]) & 2) != 0;
+      // u16 cpuid, u16 flags: ALT_FLAG_NOT, ALT_FLAG_DIRECT_CALL. Before 6.3 "not" is the highest bit of
+      // cpuid.
+      const auto feature = *load_le<std::uint16_t>(table, at + 8);
+      const auto flags = std::to_integer<unsigned>(table[at + 10]);
+      one.direct_call = layout.size == 14 && (flags & 2) != 0;
+      one.inverted = layout.size == 14 ? (flags & 1) != 0 : (feature & 0x8000) != 0;
+      one.feature = layout.size == 14 ? feature : feature & 0x7fff;
       Bytes bytes(std::max<std::size_t>(one.size, one.replacement_size));
       sound =
           one.replacement_size <= one.size && code(one.instruction, std::span(bytes).first(one.size)) &&

@@ -44,7 +44,9 @@ struct BootPlace {
 struct Alternative {
   std::uint64_t instruction = 0, replacement = 0;
   std::uint8_t size = 0, replacement_size = 0;
-  bool direct_call = false;  ///< ALT_FLAG_DIRECT_CALL (from 6.8): its target is read out of pv_ops
+  bool direct_call = false;   ///< ALT_FLAG_DIRECT_CALL (from 6.8): its target is read out of pv_ops
+  bool inverted = false;      ///< ALT_FLAG_NOT: it is for CPUs without the feature
+  std::uint16_t feature = 0;  ///< of the CPU that it is for: a bit of cpuinfo_x86.x86_capability
 };
 
 /// A value that stands in instructions (arch/x86/include/asm/runtime-const.h).

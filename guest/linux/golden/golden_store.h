@@ -10,6 +10,12 @@
 
 namespace ringside::guest::linux {
 
+/// Which kernel is wanted: what the guest tells of the one that runs.
+struct GoldenKernelKey {
+  std::string build_id;  ///< hex; empty: it has none
+  std::string release;   ///< "6.1.0-56-cloud-amd64"
+};
+
 /// Which module file is wanted: what the guest tells of a module that is loaded.
 struct GoldenModuleKey {
   std::string release;                  ///< of the kernel that it was built for
@@ -23,9 +29,10 @@ struct GoldenModuleKey {
 class GoldenStore {
  public:
   virtual ~GoldenStore() = default;
-  /// Errors: `not_found` if none of that build id was imported, and those of reading it.
-  virtual Result<std::shared_ptr<const GoldenKernel>> kernel(const std::string& build_id) = 0;
-  /// The same; also `not_found` if several may be meant.
+  /// Errors: `not_found` if nothing of that release was imported, `mismatch` if it was but is of another
+  /// build (which an attacker may have made the guest say), and those of reading it.
+  virtual Result<std::shared_ptr<const GoldenKernel>> kernel(const GoldenKernelKey& key) = 0;
+  /// The same by release and name; also `mismatch` if several may be meant.
   virtual Result<std::shared_ptr<const GoldenModule>> module(const GoldenModuleKey& key) = 0;
 };
 

@@ -12,13 +12,11 @@ namespace {
 using Made = Result<std::shared_ptr<GoldenKernelReference>>;
 
 Made make(Kernel& kernel) {
-  const std::string& id = kernel.identity().build_id;
   auto* store = kernel.snapshot().kept<GoldenStore>();
-  if (store == nullptr || id.empty())
-    return fail(Errc::not_found,
-                "there is nothing to compare this kernel with: " +
-                    std::string(id.empty() ? "it has no build id" : "no vendor files are kept"));
-  RINGSIDE_TRY(auto golden, store->kernel(id));
+  if (store == nullptr)
+    return fail(Errc::not_found, "there is nothing to compare this kernel with: no vendor files are kept");
+  const KernelIdentity& identity = kernel.identity();
+  RINGSIDE_TRY(auto golden, store->kernel({identity.build_id, identity.release}));
   return GoldenKernelReference::create(kernel, std::move(golden));
 }
 
@@ -39,12 +37,13 @@ Made GoldenKernelReference::create(Kernel& kernel, std::shared_ptr<const GoldenK
                 "import the vmlinuz instead of the vmlinux");
   std::shared_ptr<GoldenKernelReference> made(new GoldenKernelReference(kernel, std::move(golden), slide));
   made->take_rodata();
+  made->take_sites();
   return made;
 }
 
 GoldenKernelReference::GoldenKernelReference(Kernel& kernel, std::shared_ptr<const GoldenKernel> golden,
                                              std::uint64_t slide)
-    : kernel_(kernel), golden_(std::move(golden)), slide_(slide) {
+    : kernel_(kernel), golden_(std::move(golden)), slide_(slide), sites_(golden_->bits()) {
   const auto& text = golden_->text();
   text_ = {Gva{text.first} + slide_, Gva{text.end()} + slide_};
 }
@@ -65,6 +64,27 @@ void GoldenKernelReference::take_rodata() {
   if (*to < all.end) rodata_.push_back({*to, all.end});
 }
 
+/// Where the tables are is what the kernel's symbols say, which are read-only data themselves.
+void GoldenKernelReference::take_sites() {
+  const auto table = [&](const char* from, const char* to) -> std::optional<std::pair<std::uint64_t, Bytes>> {
+    const auto first = kernel_.find_symbol(from), end = kernel_.find_symbol(to);
+    if (!first || !end || *end < *first || *end - *first > golden_->rodata().bytes.size())
+      return std::nullopt;
+    Bytes bytes(*end - *first);
+    if (!golden_->read(first->value - slide_, bytes, slide_)) return std::nullopt;
+    return std::pair(first->value, std::move(bytes));
+  };
+  if (const auto jumps = table("__start___jump_table", "__stop___jump_table"))
+    sites_.add_jump_table(jumps->first, jumps->second);
+  if (const auto calls = table("__start_static_call_sites", "__stop_static_call_sites"))
+    sites_.add_static_calls(calls->first, calls->second);
+  if (const auto entry = kernel_.find_symbol("__fentry__")) fentry_ = entry->value;
+}
+
+bool GoldenKernelReference::has_site(const PatchSite& site, ByteView expected) const {
+  return sites_.allow(site, expected, fentry_);
+}
+
 std::vector<Range> GoldenKernelReference::ranges() const {
   std::vector<Range> all{text_};
   all.insert(all.end(), rodata_.begin(), rodata_.end());
@@ -83,14 +103,13 @@ Result<Bytes> GoldenKernelReference::bytes(Gva first, std::size_t size) const {
   return out;
 }
 
-std::optional<std::string> GoldenKernelReference::explain(Gva first, ByteView actual) const {
-  BootForms forms(BootFacts::of(kernel_), golden_->places(), slide_,
-                  [this](std::uint64_t at, std::span<std::byte> into) {
-                    return golden_->read(at - slide_, into, slide_);
-                  });
-  return forms.explain(first.value, actual, [this](std::uint64_t at, std::span<std::byte> into) {
-    return kernel_.space().read(Gva{at}, into).has_value();
-  });
+std::unique_ptr<TextExplainer> GoldenKernelReference::explainer(Gva first, ByteView expected,
+                                                                ByteView actual) const {
+  return std::make_unique<BootForms>(BootFacts::of(kernel_), golden_->places(), slide_,
+                                     BootForms::Run{first.value, expected, actual},
+                                     [this](std::uint64_t at, std::span<std::byte> into) {
+                                       return golden_->read(at - slide_, into, slide_);
+                                     });
 }
 
 }  // namespace ringside::guest::linux

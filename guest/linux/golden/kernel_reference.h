@@ -3,6 +3,7 @@
 
 #include "guest/linux/golden/boot_forms.h"
 #include "guest/linux/golden/kernel_file.h"
+#include "guest/linux/golden/vendor_sites.h"
 #include "guest/linux/text/text_reference.h"
 
 #include <memory>
@@ -23,9 +24,8 @@ class GoldenKernelReference final : public TextReference {
   std::string_view source() const override { return "golden"; }
   std::vector<Range> ranges() const override;
   Result<Bytes> bytes(Gva first, std::size_t size) const override;
-  /// Give what patch sites changed as it was before. Parts of a place that `actual` does not hold are read in
-  /// the guest.
-  std::optional<std::string> explain(Gva first, ByteView actual) const override;
+  std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const override;
+  bool has_site(const PatchSite& site, ByteView expected) const override;
 
   Range text() const { return text_; }
   const std::vector<Range>& rodata() const { return rodata_; }
@@ -35,6 +35,7 @@ class GoldenKernelReference final : public TextReference {
  private:
   GoldenKernelReference(Kernel& kernel, std::shared_ptr<const GoldenKernel> golden, std::uint64_t slide);
   void take_rodata();
+  void take_sites();
 
   Kernel& kernel_;
   std::shared_ptr<const GoldenKernel> golden_;
@@ -42,6 +43,8 @@ class GoldenKernelReference final : public TextReference {
   Range text_;
   std::vector<Range> rodata_;
   std::optional<Error> problem_;
+  VendorSites sites_;
+  std::optional<std::uint64_t> fentry_;
 };
 
 /// What the vendor shipped for the kernel that runs, from the GoldenStore that is kept with its snapshot;

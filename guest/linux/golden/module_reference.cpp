@@ -3,8 +3,10 @@
 
 #include "guest/linux/golden/boot_forms.h"
 #include "guest/linux/golden/module_relocation.h"
+#include "guest/linux/text/kernel_text.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ringside::guest::linux {
 
@@ -45,8 +47,11 @@ Result<std::shared_ptr<GoldenModuleReference>> GoldenModuleReference::create(
     if (!address || section.bytes.empty()) continue;
     const bool table = BootPlaces::is_table(section.name);
     const bool wanted = !section.writable() && !is_init(section.name);
-    if (!table && !wanted) continue;
+    const bool jumps = section.name == "__jump_table", calls = section.name == ".static_call_sites";
+    if (!table && !wanted && !jumps && !calls) continue;
     RINGSIDE_TRY(Bytes bytes, relocation.relocated(i));
+    if (jumps) made->sites_.add_jump_table(*address, bytes);
+    if (calls) made->sites_.add_static_calls(*address, bytes);
     if (table) tables.push_back({section.name, *address, bytes});
     if (!wanted) continue;
     made->parts_.push_back({std::string(section.name), *address, section.executable(),
@@ -57,6 +62,8 @@ Result<std::shared_ptr<GoldenModuleReference>> GoldenModuleReference::create(
   for (std::size_t i = 1; i < made->parts_.size(); ++i)
     if (made->parts_[i].first < made->parts_[i - 1].end())
       return fail(Errc::mismatch, "sections of module " + module.name + " overlap");
+  made->fill_text(module);
+  if (const auto entry = kernel.find_symbol("__fentry__")) made->fentry_ = entry->value;
   // Tables speak of init code as well, which is gone: places are told by what they say, not by the code.
   const BootPlaces::Code code = [&](std::uint64_t at, std::span<std::byte> into) {
     return relocation.read(at, into);
@@ -65,6 +72,26 @@ Result<std::shared_ptr<GoldenModuleReference>> GoldenModuleReference::create(
     RINGSIDE_CHECK(made->places_.add_table(table.name, table.address, table.bytes, code));
   made->places_.finish();
   return made;
+}
+
+/// The loader clears the memory before it puts sections into it (kernel/module/main.c, move_module): what is
+/// between and behind them is code to the CPU too.
+void GoldenModuleReference::fill_text(const Module& module) {
+  const ModuleRegion* text = module.region(ModuleRegionKind::text);
+  if (text == nullptr || text->size > KernelText::kMaxModuleText) return;
+  std::vector<Part> gaps;
+  const auto add = [&](std::uint64_t first, std::uint64_t end) {
+    if (first < end) gaps.push_back({{}, first, true, true, Bytes(end - first)});
+  };
+  const std::uint64_t end = text->base.value + text->size;
+  std::uint64_t at = text->base.value;
+  for (const Part& part : parts_) {
+    add(at, std::min(part.first, end));
+    at = std::max(at, part.end());
+  }
+  add(at, end);
+  parts_.insert(parts_.end(), std::make_move_iterator(gaps.begin()), std::make_move_iterator(gaps.end()));
+  std::sort(parts_.begin(), parts_.end(), [](const Part& a, const Part& b) { return a.first < b.first; });
 }
 
 std::vector<Range> GoldenModuleReference::ranges() const {
@@ -96,12 +123,15 @@ Result<Bytes> GoldenModuleReference::bytes(Gva first, std::size_t size) const {
   return out;
 }
 
-std::optional<std::string> GoldenModuleReference::explain(Gva first, ByteView actual) const {
-  BootForms forms(BootFacts::of(kernel_), places_, 0,
-                  [this](std::uint64_t at, std::span<std::byte> into) { return read(at, into); });
-  return forms.explain(first.value, actual, [this](std::uint64_t at, std::span<std::byte> into) {
-    return kernel_.space().read(Gva{at}, into).has_value();
-  });
+std::unique_ptr<TextExplainer> GoldenModuleReference::explainer(Gva first, ByteView expected,
+                                                                ByteView actual) const {
+  return std::make_unique<BootForms>(
+      BootFacts::of(kernel_), places_, 0, BootForms::Run{first.value, expected, actual},
+      [this](std::uint64_t at, std::span<std::byte> into) { return read(at, into); });
+}
+
+bool GoldenModuleReference::has_site(const PatchSite& site, ByteView expected) const {
+  return sites_.allow(site, expected, fentry_);
 }
 
 GoldenModules::GoldenModules(Kernel& kernel) : kernel_(&kernel), sections_(kernel), imports_(kernel) {}

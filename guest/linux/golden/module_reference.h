@@ -4,17 +4,20 @@
 #include "guest/linux/golden/boot_places.h"
 #include "guest/linux/golden/golden_store.h"
 #include "guest/linux/golden/module_imports.h"
+#include "guest/linux/golden/vendor_sites.h"
 #include "guest/linux/module_sections.h"
 #include "guest/linux/text/text_reference.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace ringside::guest::linux {
 
 /// The code and read-only data of a loaded module as the vendor shipped them, relocated to where its sections
-/// are. Sections that are gone after its init, and those that the loader sorts or writes, are left out.
+/// are; zeros where its text has none. Sections that are gone after its init, and those that the loader sorts
+/// or writes, are left out.
 class GoldenModuleReference final : public TextReference {
  public:
   /// `sections`: where they are, as ModuleSectionReader gives them. `kernel` must outlive this. Errors:
@@ -28,12 +31,11 @@ class GoldenModuleReference final : public TextReference {
   std::string_view source() const override { return "golden"; }
   std::vector<Range> ranges() const override;
   Result<Bytes> bytes(Gva first, std::size_t size) const override;
-  /// As of GoldenKernelReference.
-  std::optional<std::string> explain(Gva first, ByteView actual) const override;
+  std::unique_ptr<TextExplainer> explainer(Gva first, ByteView expected, ByteView actual) const override;
+  bool has_site(const PatchSite& site, ByteView expected) const override;
 
-  /// The name of the section at `gva`, and whether it is code; "" outside of all.
   struct Part {
-    std::string section;
+    std::string section;  ///< "": the room between sections
     std::uint64_t first = 0;
     bool code = false;      ///< executable
     bool compared = false;  ///< in ranges()
@@ -43,12 +45,15 @@ class GoldenModuleReference final : public TextReference {
   const std::vector<Part>& parts() const { return parts_; }
 
  private:
-  GoldenModuleReference(Kernel& kernel, unsigned bits) : kernel_(kernel), places_(bits) {}
+  GoldenModuleReference(Kernel& kernel, unsigned bits) : kernel_(kernel), places_(bits), sites_(bits) {}
   bool read(std::uint64_t address, std::span<std::byte> into) const;
+  void fill_text(const Module& module);
 
   Kernel& kernel_;
   std::vector<Part> parts_;  ///< by address
   BootPlaces places_;
+  VendorSites sites_;
+  std::optional<std::uint64_t> fentry_;
 };
 
 /// The reference of each module that a GoldenStore has the file of; made when first asked for, once a
@@ -58,9 +63,9 @@ class GoldenModules {
   explicit GoldenModules(Kernel& kernel);
   static GoldenModules& of(Kernel& kernel);
 
-  /// `module`: one of modules(), with its texts and build id where the kernel tells them. Errors as of
-  /// GoldenStore::module and GoldenModuleReference::create; `unavailable` for a module that is not live, or
-  /// whose sections are not known.
+  /// `module`: one of modules(), with its layout, and its texts and build id where the kernel tells them.
+  /// Errors as of GoldenStore::module and GoldenModuleReference::create; `unavailable` for a module that is
+  /// not live, or whose sections are not known.
   Result<std::shared_ptr<GoldenModuleReference>> reference(const Module& module);
 
  private:

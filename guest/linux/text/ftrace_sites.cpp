@@ -73,8 +73,7 @@ class Records {
       const ByteView record = ByteView(*table).subspan(i * layout_.size, layout_.size);
       const Gva ip = pointer_in(record.subspan(layout_.ip), 0, pointer);
       const std::uint64_t flags = pointer_in(record.subspan(layout_.flags), 0, pointer).value;
-      // A weak function that was overridden: nobody patches it (FTRACE_FL_DISABLED).
-      if ((flags & kDisabled) == 0) add(ip, flags);
+      add(ip, flags);
     }
   }
 
@@ -90,8 +89,9 @@ class Records {
     } else if ((flags & kEnabled) != 0) {
       expect_call(site, flags);
     }
-    // Nobody is to be called, or the kernel's state names nobody: the NOP is what is left.
-    if (site.count == 0) sites_.expect_nop5(site);
+    // Nobody is to be called, or the kernel's state names nobody: the NOP is what is left. So it is in a weak
+    // function that was overridden, whose record is out of use from then on (FTRACE_FL_DISABLED).
+    if (site.count == 0 || (flags & kDisabled) != 0) sites_.expect_nop5(site);
     sites_.add(site);
   }
 

@@ -8,6 +8,7 @@ namespace ringside::guest::linux {
 namespace {
 
 constexpr std::uint64_t kEntry = 12;  // struct jump_entry {s32 code, s32 target, long key}
+constexpr std::uint32_t kInit = 2;    // low bits of jump_entry.key: in code that is freed after boot
 constexpr std::uint64_t kFewest = 256;
 /// Data of an image ends at most this far behind its text.
 constexpr std::uint64_t kReach = std::uint64_t{32} << 20;
@@ -44,12 +45,17 @@ class Search {
   bool is_code(std::uint32_t address) const {
     return identity_.text.contains(Gva{address}) || identity_.init_text.contains(Gva{address});
   }
+  bool is_behind_text(std::uint32_t address) const {
+    return Gva{address} >= identity_.text.end && Gva{address} - identity_.text.end < kReach;
+  }
   bool is_entry(ByteView entry, Gva at) const {
     const auto word = [&](std::size_t offset) {
       return *load_le<std::uint32_t>(entry, offset) + static_cast<std::uint32_t>(at.value + offset);
     };
     const std::uint32_t key = word(8) & ~3u;
-    return is_code(word(0)) && is_code(word(4)) && Gva{key} >= identity_.text.end &&
+    // Built-in code for module exit is marked as init code too, and stands among init data.
+    const bool discarded = (word(8) & kInit) != 0 && is_behind_text(word(0)) && is_behind_text(word(4));
+    return (discarded || (is_code(word(0)) && is_code(word(4)))) && Gva{key} >= identity_.text.end &&
            Gva{key} - identity_.text.end < kReach && !is_code(key);
   }
   void end_run(Gva end, std::uint64_t run) {
@@ -76,16 +82,27 @@ Result<Range> find_jump_table(Kernel& kernel) {
   Search search(kernel);
   const Gva first = kernel.identity().text.end;
   std::uint64_t seen = 0;
+  // Pages of different sizes that follow one another: the table may go on from one to the next.
+  Bytes bytes;
+  Gva start;
   const x86::PageTables::Bounds bounds{first, first + kReach, 1u << 12, 1u << 16};
   const auto walked = kernel.space().tables().enumerate(bounds, [&](const x86::Mapping& mapping) {
     if (mapping.permissions.writable) return seen == 0;  // what follows is data
-    Bytes bytes(std::min(mapping.size, kMaxRodata - seen));
-    if (kernel.snapshot().peek(mapping.gpa, bytes) != bytes.size()) return true;
-    seen += bytes.size();
-    search.look(bytes, mapping.gva);
+    const std::size_t size = std::min(mapping.size, kMaxRodata - seen);
+    if (start + bytes.size() != mapping.gva) {
+      search.look(bytes, start);
+      bytes.clear();
+      start = mapping.gva;
+    }
+    bytes.resize(bytes.size() + size);
+    const auto piece = std::span(bytes).last(size);
+    if (kernel.snapshot().peek(mapping.gpa, piece) != size)
+      std::fill(piece.begin(), piece.end(), std::byte{0});
+    seen += size;
     return seen < kMaxRodata;
   });
   if (!walked) return fail(walked.error());
+  search.look(bytes, start);
   return search.best();
 }
 

@@ -44,7 +44,7 @@ class FirstSeen final : public TextReference {
     }
     return fail(Errc::out_of_bounds, "the baseline does not hold code at " + to_string(first));
   }
-  std::optional<std::string> explain(Gva, ByteView) const override { return std::nullopt; }
+  std::unique_ptr<TextExplainer> explainer(Gva, ByteView, ByteView) const override { return nullptr; }
 
  private:
   std::shared_ptr<const KeptText> kept_;
@@ -55,6 +55,7 @@ class FirstSeenSource final : public TextReferenceSource {
  public:
   explicit FirstSeenSource(std::shared_ptr<const KeptText> kept) : kept_(std::move(kept)) {}
 
+  std::string_view name() const override { return kSource; }
   Result<std::shared_ptr<const TextReference>> reference(Kernel& kernel) const override {
     const auto& now = KernelText::of(kernel).regions();
     const std::string& build = kernel.identity().build_id;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/text/text_references.h"
 
-#include <fmt/format.h>
+#include "guest/linux/golden/golden_store.h"
+#include "guest/linux/golden/golden_text.h"
+#include "guest/linux/golden/not_compared.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 namespace ringside::guest::linux {
 
@@ -20,13 +22,17 @@ void TextReferenceSources::replace(Snapshot& snapshot,
 }
 
 TextReferences TextReferences::of(Kernel& kernel) {
-  const auto* kept = kernel.snapshot().kept<TextReferenceSources>();
-  return kept == nullptr ? TextReferences(kernel, {}) : TextReferences(kernel, kept->sources);
+  std::vector<std::shared_ptr<const TextReferenceSource>> sources;
+  if (kernel.snapshot().kept<GoldenStore>() != nullptr) sources.push_back(golden_text());
+  if (const auto* kept = kernel.snapshot().kept<TextReferenceSources>())
+    sources.insert(sources.end(), kept->sources.begin(), kept->sources.end());
+  return {kernel, sources};
 }
 
 TextReferences::TextReferences(Kernel& kernel,
                                const std::vector<std::shared_ptr<const TextReferenceSource>>& sources) {
   for (const auto& source : sources) {
+    baseline_ = baseline_ || source->name() != kGoldenText;
     auto found = source->reference(kernel);
     if (!found) {
       reasons_.push_back(found.error().message);
@@ -57,27 +63,21 @@ void TextReferences::cover(std::uint32_t region, Range range, std::size_t refere
   cover(region, {at, range.end}, reference + 1);
 }
 
-std::optional<Error> TextReferences::uncovered(const KernelText& text, bool of_modules) const {
-  std::set<std::string> names;
-  for (const TextCoverage& one : coverage_) {
-    if ((one.region != KernelText::kImage) != of_modules) continue;
-    if (!one.reference) names.insert(text.regions()[one.region].module);
-  }
-  if (names.empty()) return std::nullopt;
-  std::string why;
-  for (const std::string& reason : reasons_) why += "; " + reason;
-  if (references_.empty() && reasons_.empty()) why = "; there is no baseline";
-  if (!of_modules || references_.empty())
-    return Error{Errc::unavailable, "only patch sites were checked" + why,
-                 "run ringside baseline save while the guest is known to be good"};
-  constexpr std::size_t kNamed = 4;
-  std::string list;
-  std::size_t count = 0;
-  for (const std::string& name : names)
-    if (count++ < kNamed) list += (list.empty() ? "" : ", ") + name;
-  if (names.size() > kNamed) list += fmt::format(" and {} more", names.size() - kNamed);
-  return Error{Errc::unavailable,
-               fmt::format("only patch sites were checked of {}, which no reference knows{}", list, why)};
+std::optional<Error> TextReferences::missing(Gva gva) const {
+  for (const auto& reference : references_)
+    if (auto why = reference->missing(gva)) return why;
+  return std::nullopt;
+}
+
+std::vector<Error> TextReferences::uncovered(const KernelText& text, bool of_modules) const {
+  std::string beside;
+  for (const std::string& reason : reasons_) beside += "; " + reason;
+  if (!baseline_) beside += "; there is no baseline (ringside baseline save)";
+  std::map<std::string, std::optional<Error>> uncovered;  // by module
+  for (const TextCoverage& one : coverage_)
+    if ((one.region != KernelText::kImage) == of_modules && !one.reference)
+      uncovered.emplace(text.regions()[one.region].module, missing(one.range.first));
+  return not_compared("only patch sites were checked", uncovered, beside);
 }
 
 }  // namespace ringside::guest::linux

@@ -7,5 +7,6 @@
 namespace ringside::policies {
 
 Table kernel_rodata_changes_table();
+Table module_rodata_changes_table();
 
 }  // namespace ringside::policies

@@ -7,6 +7,7 @@
 namespace ringside::guest::linux {
 namespace {
 
+using testing::explained_at;
 using testing::FakeKernel;
 using testing::GoldenWorld;
 
@@ -35,7 +36,7 @@ class GoldenKernelText : public ::testing::Test {
     const Gva at{GoldenWorld::kText + GoldenWorld::kSlide + offset};
     kernel_->memory().write(Gpa{at.value}, bytes);
     const auto reference = GoldenKernelReference::create(*kernel_, golden_).value();
-    return reference->explain(at, bytes);
+    return explained_at(*reference, at, bytes);
   }
   static std::string branch_hex(std::uint8_t opcode, std::uint64_t from, std::uint64_t to) {
     Bytes code(5, std::byte{opcode});
@@ -116,8 +117,8 @@ TEST_F(GoldenKernelText, AReturnIsReadToItsEndInTheGuest) {
   const Gva first{at(0x100) + GoldenWorld::kSlide};
   kernel_->memory().write(Gpa{first.value}, from_hex("c3cccccccc").value());
   const auto reference = GoldenKernelReference::create(*kernel_, golden_).value();
-  EXPECT_EQ(reference->explain(first, from_hex("c3").value()), "return thunks");
-  EXPECT_EQ(reference->explain(first, from_hex("c2").value()), std::nullopt);
+  EXPECT_EQ(explained_at(*reference, first, from_hex("c3").value()), "return thunks");
+  EXPECT_EQ(explained_at(*reference, first, from_hex("c2").value()), std::nullopt);
 }
 
 TEST_F(GoldenKernelText, ARetpolineIsAnIndirectBranchThroughTheSameRegister) {
@@ -169,7 +170,7 @@ TEST_F(GoldenKernelText, LockPrefixesGoOnlyOnAMachineOfOneCpu) {
   const auto reference = GoldenKernelReference::create(*kernel_, golden_).value();
   const Gva first{at(0x400) + GoldenWorld::kSlide};
   kernel_->memory().write(Gpa{first.value}, from_hex("3e").value());
-  EXPECT_EQ(reference->explain(first, from_hex("3e").value()), "lock prefixes");
+  EXPECT_EQ(explained_at(*reference, first, from_hex("3e").value()), "lock prefixes");
 }
 
 TEST(GoldenKernel, TellsWhatItIs) {

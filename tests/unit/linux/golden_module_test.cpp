@@ -2,6 +2,7 @@
 #include "guest/linux/golden/module_reference.h"
 #include "tests/unit/support/elf_writer.h"
 #include "tests/unit/support/fake_kernel.h"
+#include "tests/unit/support/golden_world.h"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,7 @@ namespace ringside::guest::linux {
 namespace {
 
 using testing::ElfWriter;
+using testing::explained_at;
 using testing::FakeKernel;
 
 constexpr std::uint64_t kText = 0x1000000, kRodata = 0x1002000, kSites = 0x1003000, kThunk = 0x2000000,
@@ -105,8 +107,17 @@ TEST_F(GoldenModuleText, IsRelocatedAsTheLoaderDoesIt) {
 TEST_F(GoldenModuleText, ItsPlacesAreExplainedAsThoseOfTheKernel) {
   const auto made = reference(sections()).value();
   kernel_.memory().write(Gpa{kText}, from_hex("e8fb000001c3cccccccc").value());
-  EXPECT_EQ(made->explain(Gva{kText + 5}, from_hex("c3cccccccc").value()), "return thunks");
-  EXPECT_EQ(made->explain(Gva{kText}, from_hex("e9").value()), std::nullopt);
+  EXPECT_EQ(explained_at(*made, Gva{kText + 5}, from_hex("c3cccccccc").value()), "return thunks");
+  EXPECT_EQ(explained_at(*made, Gva{kText}, from_hex("e9").value()), std::nullopt);
+}
+
+TEST_F(GoldenModuleText, BehindItsSectionsItsTextIsClear) {
+  module_.regions = {{ModuleRegionKind::text, Gva{kText - 0x10}, 0x1010}};
+  const auto made = reference(sections()).value();
+  ASSERT_FALSE(made->ranges().empty());
+  EXPECT_EQ(made->ranges().front().first.value, kText - 0x10);
+  EXPECT_EQ(made->bytes(Gva{kText + 10}, 0xff6).value(), Bytes(0xff6));
+  EXPECT_FALSE(made->bytes(Gva{kText + 0x1000}, 1));
 }
 
 TEST_F(GoldenModuleText, SectionsOfAnotherModuleAreAMismatch) {

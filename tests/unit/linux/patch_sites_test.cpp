@@ -129,15 +129,18 @@ TEST_F(PatchSitesOf, FunctionsCallWhatTheirRecordSays) {
                    {at(0x40), kEnabled | kTrampoline},
                    {at(0x50)},
                    {at(0x60), kEnabled | kTrampoline},
-                   {at(0x70), kDisabled}};
+                   {at(0x70), kDisabled},
+                   {at(0x80), kDisabled}};
   world.code(at(0x10), {0x0f, 0x1f, 0x44, 0, 0});
   world.branch(at(0x20), 0xe8, at(0xf000));
   world.branch(at(0x30), 0xe8, at(0xf100));
   world.branch(at(0x40), 0xe8, at(0x8000));
   world.branch(at(0x50), 0xe8, at(0x8000));  // a call, but its flags say nothing
   world.branch(at(0x60), 0xe8, at(0x8abc));  // nobody's trampoline
+  world.code(at(0x70), {0x0f, 0x1f, 0x44, 0, 0});
+  world.branch(at(0x80), 0xe8, at(0xf000));  // its record is out of use: nobody calls from there
   EXPECT_THAT(look(), ElementsAre("ftrace 0010 ok", "ftrace 0020 ok", "ftrace 0030 ok", "ftrace 0040 ok",
-                                  "ftrace 0050 bad", "ftrace 0060 bad"));
+                                  "ftrace 0050 bad", "ftrace 0060 bad", "ftrace 0070 ok", "ftrace 0080 bad"));
   EXPECT_THAT(problems, IsEmpty());
 }
 

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace ringside::guest::linux {
 namespace {
 
@@ -21,6 +23,43 @@ constexpr Gva at(std::uint64_t offset) {
   return Gva{TextWorld::kText + offset};
 }
 const Gva kModule{TextWorld::kModule};
+
+/// Explains a return in the five bytes at `place`.
+class Returns final : public TextExplainer {
+ public:
+  Returns(std::size_t place, ByteView actual) : place_(place), actual_(actual) {}
+  std::optional<std::string> explain(std::size_t offset, std::size_t size) override {
+    const bool fits =
+        offset >= place_ && offset + size <= place_ + kReturn.size() &&
+        std::equal(kReturn.begin(), kReturn.end(), actual_.begin() + static_cast<std::ptrdiff_t>(place_));
+    return fits ? std::optional<std::string>("return thunks") : std::nullopt;
+  }
+  std::optional<Place> place(std::size_t offset) override {
+    if (offset < place_ || offset >= place_ + kReturn.size()) return std::nullopt;
+    return Place{place_, kReturn};
+  }
+
+ private:
+  const Bytes kReturn = from_hex("c3cccccccc").value();
+  std::size_t place_;
+  ByteView actual_;
+};
+
+/// A vendor's kernel that is NOPs all over, with a return at 0x600 and no jump label but the one at 0x10.
+class Vendor final : public TextReference, public TextReferenceSource {
+ public:
+  std::string_view source() const override { return "golden"; }
+  std::string_view name() const override { return "golden"; }
+  std::vector<Range> ranges() const override { return {{at(0), at(TextWorld::kTextSize)}}; }
+  Result<Bytes> bytes(Gva, std::size_t size) const override { return Bytes(size, std::byte{0x90}); }
+  bool has_site(const PatchSite& site, ByteView) const override { return site.first == at(0x10); }
+  std::unique_ptr<TextExplainer> explainer(Gva, ByteView, ByteView actual) const override {
+    return std::make_unique<Returns>(0x600, actual);
+  }
+  Result<std::shared_ptr<const TextReference>> reference(Kernel&) const override {
+    return std::shared_ptr<const TextReference>(std::make_shared<Vendor>());
+  }
+};
 
 /// A healthy kernel with one jump label and one module, and whatever `harm` does to it.
 struct Seen {
@@ -40,6 +79,7 @@ struct Seen {
   std::vector<std::string> changes(const std::shared_ptr<const KeptText>& kept, bool of_modules = false,
                                    bool explained = false) {
     std::vector<std::shared_ptr<const TextReferenceSource>> sources;
+    if (vendor) sources.push_back(std::make_shared<Vendor>());
     if (kept) sources.push_back(first_seen(kept));
     std::vector<std::string> all;
     problems =
@@ -53,6 +93,7 @@ struct Seen {
     return all;
   }
   std::vector<Error> problems;
+  bool vendor = false;  ///< compare with one
 };
 
 TEST(TextChanges, AreNoneWhereNothingChanged) {
@@ -114,6 +155,30 @@ TEST(TextChanges, AKernelThatStandsElsewhereIsNotCompared) {
   Seen now([](TextWorld& world) { world.code(at(0x500), {0xe9}); });
   EXPECT_THAT(now.changes(kept), IsEmpty());
   EXPECT_THAT(now.problems, ElementsAre(Field(&Error::message, HasSubstr("has booted since"))));
+}
+
+TEST(TextChanges, WhatWasDecidedAtBootIsExplainedAndWhatIsFoundInItIsToldByWhatStoodThere) {
+  Seen healthy([](TextWorld& world) { world.code(at(0x600), {0xc3, 0xcc, 0xcc, 0xcc, 0xcc}); });
+  healthy.vendor = true;
+  EXPECT_THAT(healthy.changes(nullptr), IsEmpty());
+  EXPECT_THAT(healthy.changes(nullptr, false, true),
+              ElementsAre("golden 10 9090909090>0f1f440000 jump_label",
+                          "golden 600 9090909090>c3cccccccc return thunks"));
+  Seen changed([](TextWorld& world) { world.code(at(0x600), {0xc3, 0xcc, 0x11, 0xcc, 0xcc}); });
+  changed.vendor = true;
+  EXPECT_THAT(changed.changes(nullptr), ElementsAre("golden 602 cc>11 -"));
+}
+
+TEST(TextChanges, AnEntryThatWasAddedToTheKernelsTablesExcusesNothing) {
+  const auto add = [](TextWorld& world) {
+    world.jumps.push_back({at(0x500), at(0x5000), world.number(1)});
+    world.branch(at(0x500), 0xe9, at(0x5000));
+  };
+  Seen seen(add);
+  EXPECT_THAT(seen.changes(nullptr), IsEmpty());  // the kernel's own state is all there is to ask
+  Seen known(add);
+  known.vendor = true;
+  EXPECT_THAT(known.changes(nullptr), ElementsAre("golden 500 9090909090>e9fb4a0000 -"));
 }
 
 TEST(TextChanges, AProbeThatWasSetWhenTheTextWasKeptIsNotKept) {

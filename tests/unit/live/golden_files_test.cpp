@@ -35,12 +35,18 @@ TEST(GoldenFiles, AnotherProcessFindsWhatWasImported) {
   GoldenFiles(state.path()).add_module(module_file("some_module")).value();
   GoldenFiles files(state.path());
   const std::string id(GoldenWorld::kBuildId);
-  EXPECT_EQ(files.kernel(id).value()->release(), "6.1.0-fake");
-  EXPECT_EQ(files.kernel("ff").error().code, Errc::not_found);
+  EXPECT_EQ(files.kernel({id, "6.1.0-fake"}).value()->release(), "6.1.0-fake");
+  EXPECT_EQ(files.kernel({"ff", "6.1.0-other"}).error().code, Errc::not_found);
+  // A guest that says another build id of a release that is known may be made to say so.
+  EXPECT_EQ(files.kernel({"ff", "6.1.0-fake"}).error().code, Errc::mismatch);
+  EXPECT_EQ(files.kernel({"", "6.1.0-fake"}).error().code, Errc::mismatch);
   EXPECT_EQ(files.module({"6.1.0-fake", "some_module", {}, {}}).value()->name(), "some_module");
-  EXPECT_FALSE(files.module({"6.1.0-fake", "some_module", {}, "DEF"}));
-  EXPECT_FALSE(files.module({"6.1.0-fake", "other", {}, {}}));
-  ASSERT_EQ(files.list().size(), 2u);
+  EXPECT_EQ(files.module({"6.1.0-fake", "some_module", {}, "DEF"}).error().code, Errc::mismatch);
+  EXPECT_EQ(files.module({"6.1.0-fake", "other", {}, {}}).error().code, Errc::not_found);
+  // One that is imported later, by whomever.
+  GoldenFiles(state.path()).add_module(module_file("other")).value();
+  EXPECT_TRUE(files.module({"6.1.0-fake", "other", {}, {}}));
+  ASSERT_EQ(files.list().size(), 3u);
   EXPECT_TRUE(files.list()[0].kernel);
 }
 
@@ -62,7 +68,7 @@ TEST(GoldenFiles, ADamagedFileIsAnErrorAndNoKernel) {
   file.seekp(40);
   file.write("damage", 6);
   file.close();
-  EXPECT_FALSE(GoldenFiles(state.path()).kernel(entry.id));
+  EXPECT_FALSE(GoldenFiles(state.path()).kernel({entry.id, entry.release}));
 }
 
 TEST(GoldenFiles, NamesInFilesDoNotLeaveTheDirectory) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guest/linux/golden/kernel_file.h"
+#include "guest/linux/text/text_reference.h"
 #include "tests/unit/support/elf_writer.h"
 #include "tests/unit/support/fake_kernel.h"
 
@@ -10,6 +11,13 @@
 #include <string_view>
 
 namespace ringside::testing {
+
+/// What `reference` says of a difference at `first`, where `actual` stands.
+inline std::optional<std::string> explained_at(const guest::linux::TextReference& reference, guest::Gva first,
+                                               const Bytes& actual) {
+  const Bytes expected = reference.bytes(first, actual.size()).value();
+  return reference.explainer(first, expected, actual)->explain(0, actual.size());
+}
 
 /// A vendor's kernel of a page of text, and what it becomes when a machine boots it. Addresses are those of
 /// the file; the guest's are kSlide higher.

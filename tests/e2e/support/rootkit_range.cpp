@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/e2e/support/rootkit_range.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace ringside::lab {
+
+using policies::Verdict;
+
+namespace {
+
+/// A kernel at work is always in the middle of something: what does not go away in so many looks stays.
+constexpr int kLooks = 8;
+constexpr auto kBetweenLooks = std::chrono::milliseconds(100);
+
+std::string last_lines(const std::string& text) {
+  return text.size() > 600 ? text.substr(text.size() - 600) : text;
+}
+
+std::vector<std::string> lines_of(const std::map<std::string, std::vector<std::string>>& findings) {
+  std::vector<std::string> lines;
+  for (const auto& [check, messages] : findings)
+    for (const auto& message : messages) lines.push_back(fmt::format("{}: {}", check, message));
+  return lines;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RootkitRange>> RootkitRange::open(Guest& guest) {
+  auto range = std::unique_ptr<RootkitRange>(new RootkitRange(guest));
+  RINGSIDE_TRY(range->attached_, attach(guest));
+  auto shipped = policies::shipped_policies();
+  if (!shipped.errors.empty()) return fail(Errc::invalid_argument, shipped.errors.front().message);
+  range->policies_ = std::move(shipped.policies);
+  RINGSIDE_TRY(range->database_, policies::Database::create());
+  RINGSIDE_TRY(range->evaluator_, policies::Evaluator::create(range->policies_));
+  // The first look finds the way to the MSRs, for which the guest may have to stand still.
+  RINGSIDE_TRY(auto snapshot, range->attached_->live->snapshot());
+  RINGSIDE_TRY(const auto baseline, policies::take_baseline(*snapshot));
+  RINGSIDE_CHECK(range->evaluator_->set_baseline(&baseline));
+  return range;
+}
+
+Result<RootkitRange::Findings> RootkitRange::look() {
+  auto& live = *attached_->live;
+  RINGSIDE_TRY(const auto snapshot, live.snapshot());
+  Findings findings;
+  for (const auto& result : evaluator_->tick(*snapshot, live.memory())) {
+    const std::string check = result.policy->name + "/" + result.check->id;
+    for (const auto& violation : result.violations) findings[check].push_back(violation.message);
+  }
+  return findings;
+}
+
+Result<RootkitRange::Findings> RootkitRange::agreed() {
+  RINGSIDE_TRY(const auto first, look());
+  std::this_thread::sleep_for(kBetweenLooks);
+  RINGSIDE_TRY(const auto second, look());
+  const auto has = [](const Findings& findings, const std::string& check, const std::string& message) {
+    const auto found = findings.find(check);
+    return found != findings.end() && std::ranges::find(found->second, message) != found->second.end();
+  };
+  Findings both;
+  for (const auto& [check, messages] : first)
+    for (const auto& message : messages)
+      if (has(second, check, message) && !has(known_, check, message)) both[check].push_back(message);
+  return both;
+}
+
+Result<std::vector<std::string>> RootkitRange::standing() {
+  std::vector<std::string> lines;
+  for (int attempt = 0; attempt < kLooks; ++attempt) {
+    RINGSIDE_TRY(const auto findings, agreed());
+    if (findings.empty()) return std::vector<std::string>{};
+    lines = lines_of(findings);
+    std::this_thread::sleep_for(3 * kBetweenLooks);
+  }
+  return lines;
+}
+
+Result<std::string> RootkitRange::fill_in(const std::string& command) {
+  std::string filled = command;
+  for (std::size_t begin; (begin = filled.find("{{")) != std::string::npos;) {
+    const auto end = filled.find("}}", begin);
+    if (end == std::string::npos) return fail(Errc::invalid_argument, "no }} in: " + command);
+    const std::string sql = filled.substr(begin + 2, end - begin - 2);
+    RINGSIDE_TRY(const auto snapshot, attached_->live->snapshot());
+    database_->bind(snapshot.get());
+    const auto answer = database_->query(sql);
+    database_->bind(nullptr);
+    if (!answer) return fail(answer.error().within(sql));
+    const auto* number =
+        answer->rows.empty() ? nullptr : std::get_if<std::int64_t>(&answer->rows.front().front());
+    if (number == nullptr) return fail(Errc::not_found, "no answer to " + sql);
+    filled.replace(begin, end + 2 - begin, fmt::format("{:#x}", static_cast<std::uint64_t>(*number)));
+  }
+  return filled;
+}
+
+void RootkitRange::judge(const Rootkit& kit, Outcome& outcome) {
+  for (int attempt = 0; attempt < kLooks && outcome.kind != Outcome::Kind::found; ++attempt) {
+    const auto findings = agreed();
+    if (!findings) {
+      outcome.wrong.push_back("look: " + findings.error().message);
+      return;
+    }
+    outcome.beside.clear();
+    for (const auto& [check, messages] : *findings) {
+      for (const auto& message : messages) {
+        const bool named = check == kit.check && std::ranges::all_of(kit.says, [&](const auto& part) {
+                             return message.find(part) != std::string::npos;
+                           });
+        if (named && outcome.kind != Outcome::Kind::found) {
+          outcome.kind = Outcome::Kind::found;
+          outcome.message = message;
+        } else if (!named) {
+          outcome.beside.push_back(fmt::format("{}: {}", check, message));
+        }
+      }
+    }
+  }
+  if (outcome.kind != Outcome::Kind::found)
+    outcome.wrong.push_back(fmt::format("{} says nothing of {}", kit.check, fmt::join(kit.says, ", ")));
+}
+
+RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
+  Outcome outcome;
+  if (!kit.needs.empty() &&
+      guest_.run(fmt::format("grep -c '^{} ' /tmp/attack.symbols", kit.needs)).starts_with('0')) {
+    outcome.kind = Outcome::Kind::absent;
+    outcome.message = kit.otherwise;
+    return outcome;
+  }
+  const auto command = fill_in(kit.load);
+  if (!command) {
+    outcome.wrong.push_back(command.error().message);
+    return outcome;
+  }
+  const std::string said = guest_.run(*command + " 2>&1");
+  if (said.find("loaded") == std::string::npos) {
+    outcome.wrong.push_back(
+        fmt::format("it did not start: {} {}", said, last_lines(guest_.run("dmesg | tail -n 4"))));
+    return outcome;
+  }
+  judge(kit, outcome);
+  if (kit.undo.empty()) {
+    if (const auto left = look()) known_ = *left;
+    return outcome;
+  }
+  const std::string undone = guest_.run(kit.undo + " 2>&1");
+  const auto left = standing();
+  if (!left) {
+    outcome.wrong.push_back("after it was undone: " + left.error().message);
+  } else {
+    for (const auto& line : *left)
+      outcome.wrong.push_back(fmt::format("after it was undone ({}): {}", undone, line));
+    // The next attack is not to be blamed for it.
+    if (!left->empty())
+      if (const auto now = look()) known_ = *now;
+  }
+  return outcome;
+}
+
+}  // namespace ringside::lab

@@ -48,7 +48,8 @@ Result<std::unique_ptr<Guest>> boot(const std::string& kernel) {
   RINGSIDE_TRY(options.more_initramfs, lab_script({"build-attacks", kernel}));
   RINGSIDE_TRY(auto guest, Guest::boot(options));
   const std::string settled = guest->run(
-      "settle 40 12 && (lab bpf >/dev/null 2>&1 &) ; sleep 1000001 & echo $! >/tmp/victim; sleep 2; attack "
+      "settle 40 12 && (/attacks/write_user harmless >/dev/null 2>&1 &) ; sleep 1000001 & echo $! "
+      ">/tmp/victim; sleep 2; attack "
       "ready",
       std::chrono::minutes(6));
   if (settled.find("ready") == std::string::npos)

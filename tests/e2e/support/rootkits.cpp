@@ -55,7 +55,7 @@ std::vector<Rootkit> entry() {
       module("syscall_dispatch", "", "linux-entry/system-call-dispatch",
              {"(swapoff)", "hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call",
              "system calls are dispatched through the table"),
-      module("syscall_remap", "", "linux-page-tables/image-moved", {"sys_call_table"}),
+      module("syscall_remap", "", "linux-page-tables/image-moved", {"it leads to"}),
       module("idt_gate", "", "linux-entry/interrupt-handlers",
              {"gate 31", "hooked_interrupt", "module idt_gate"}),
       module("idt_moved", "", "linux-entry/interrupt-table-place", {"idtr.base", kCpu}),
@@ -73,7 +73,7 @@ std::vector<Rootkit> code() {
   const std::string kSites = "linux-text/patch-sites";
   return {
       module("inline_hook", "how=prologue", "linux-text/kernel-code", {kSwapoff, "jmp"}),
-      module("inline_hook", "how=middle", "linux-text/kernel-code", {kSwapoff}),
+      module("inline_hook", "how=middle", "linux-text/kernel-code", {"kernel_kexec+0x3c"}),
       module("module_text", "", "linux-text/module-code", {"dummy_xmit", "of dummy"}),
       module("alternative", "", "linux-text/kernel-code", {"__get_user_1", "clac"}),
       module("ftrace_site", "how=call", kSites, {kSwapoff, "ftrace", "call"}),
@@ -98,7 +98,8 @@ std::vector<Rootkit> pages() {
       module("hidden_code", "how=module", kHidden, {"4096 bytes", "module_area"}),
       module("hidden_code", "how=writable", "linux-executable-pages/writable-executable",
              {"4096 bytes", "vmalloc"}),
-      told("bpf_code", "", "prog=0x$(awk '$3 ~ /^bpf_prog_/ { print $1; exit }' /proc/kallsyms)",
+      told("bpf_code", "",
+           "prog=0x$(awk '$4 == \"[bpf]\" && $3 ~ /^bpf_prog_/ { print $1; exit }' /proc/kallsyms)",
            "linux-executable-pages/foreign-code", {"bpf_"}),
   };
 }
@@ -166,7 +167,7 @@ std::vector<Rootkit> subsystems() {
              {"proc", "i_fop", "copy [file_operations]", "module file_operations"}),
       module("file_operations", "how=root_rodata", "linux-file-operations/objects",
              {"proc", "i_fop", "module file_operations"}),
-      module("file_operations", "how=iterate", "linux-file-operations/kernel-tables",
+      module("file_operations", "how=iterate", "linux-file-operations/table-functions",
              {"iterate_shared", "hooked_iterate", "module file_operations"}),
       module("file_operations", "how=super", "linux-file-operations/objects",
              {"proc", "s_op", "module file_operations"}),
@@ -174,7 +175,7 @@ std::vector<Rootkit> subsystems() {
              {"proc", "d_op", "module file_operations"}),
       told("proc_file", "how=table", proc_offsets(), "linux-file-operations/proc-tables",
            {"/proc/modules", "proc_ops", "module proc_file"}),
-      told("proc_file", "how=show", proc_offsets(), "linux-file-operations/proc-functions",
+      told("proc_file", "how=show", proc_offsets(), "linux-file-operations/kernel-entries-unchanged",
            {"/proc/version", "single_show", "hooked_show", "module proc_file"}),
       module("terminal", "", "linux-terminals/line-disciplines",
              {"n_tty", "receive_buf2", "hooked_receive", "module terminal"}),
@@ -185,9 +186,11 @@ std::vector<Rootkit> subsystems() {
 
 /// A variable of the kernel, written past what guards it.
 Rootkit setting(const std::string& name, const std::string& value, std::string check) {
-  return told("setting", "how=" + name + " " + value,
-              "place={{SELECT gva FROM kernel_settings WHERE name = '" + name + "'}}", std::move(check),
-              {name});
+  Rootkit kit =
+      told("setting", value, "place={{SELECT gva FROM kernel_settings WHERE name = '" + name + "'}}",
+           std::move(check), {name});
+  kit.name = "setting " + name;
+  return kit;
 }
 /// The same by the kernel's own interface, by a program. {file, value}: undone with what it printed.
 Rootkit written(const std::string& file, const std::string& value, std::string check,
@@ -206,10 +209,10 @@ std::vector<Rootkit> settings() {
   return {
       setting("modprobe_path", "text=/tmp/x", "linux-settings/helpers"),
       setting("poweroff_cmd", "text=/tmp/x", "linux-settings/helpers"),
-      setting("core_pattern", "text=|/tmp/x", "linux-settings/core-dumps"),
+      setting("core_pattern", "'text=|/tmp/x'", "linux-settings/core-dumps"),
       setting("kernel_set_to_readonly", "number=0", "linux-settings/read-only"),
       setting("tainted_mask", "number=0 size=8", "linux-settings/taints"),
-      setting("kptr_restrict", "number=0", kUnchanged),
+      setting("mmap_min_addr", "number=0 size=8", kUnchanged),
       setting("dmesg_restrict", "number=0", kUnchanged),
       setting("panic_on_oops", "number=1", kUnchanged),
       setting("randomize_va_space", "number=0", kUnchanged),
@@ -223,7 +226,7 @@ std::vector<Rootkit> settings() {
 
 std::vector<Rootkit> views() {
   std::vector<Rootkit> all = {
-      told("hide_process", "how=list", kVictim, "linux-processes/hidden-process", {"sleep", "listed 0"}),
+      told("hide_process", "how=list", kVictim, "linux-processes/hidden-process", {"sleep", "listed no"}),
       told("hide_process", "how=pid", kVictim, "linux-processes/hidden-process", {"sleep"}),
       told("credentials", "how=init", kVictim, "linux-credentials/init-cred", {"sleep"}),
       told("credentials", "how=shared", kVictim, "linux-credentials/shared", {"sleep", "process 1"}),
@@ -233,9 +236,9 @@ std::vector<Rootkit> views() {
            "socket={{SELECT gva FROM sockets WHERE protocol = 'tcp' AND state = 'LISTEN' AND local_port = "
            "7777}}",
            "linux-sockets/missing-in-table", {"7777", "nc"}),
-      module("promiscuous", "how=kernel", "linux-sockets/promiscuous-for-nobody", {"lo is promiscuous"}),
+      module("promiscuous", "how=kernel", "linux-sockets/promiscuous-for-nobody", {"dummy0 is promiscuous"}),
       module("promiscuous", "how=disguised", "linux-sockets/promiscuity-disguised",
-             {"lo:", "IFF_PROMISC is 0"}),
+             {"dummy0:", "IFF_PROMISC is no"}),
       {"cover_process",
        "/attacks/cover_process $(cat /tmp/victim) && echo loaded",
        "/attacks/cover_process -u $(cat /tmp/victim)",
@@ -243,7 +246,7 @@ std::vector<Rootkit> views() {
        {"tmpfs none is mounted over /proc/"},
        {},
        {}},
-      module("hide_module", "how=list", "linux-modules/hidden-module", {"module hide_module", "listed 0"}),
+      module("hide_module", "how=list", "linux-modules/hidden-module", {"module hide_module", "listed no"}),
   };
   all.back().undo = "echo 1 >/sys/module/hide_module/parameters/undo; attack unload hide_module";
   return all;
@@ -253,7 +256,7 @@ std::vector<Rootkit> kept() {
   // The kernel loads a module of one name once: the second has another file's name, and the same technique.
   std::vector<Rootkit> all = {
       module("hide_module", "how=everywhere", "linux-modules/hidden-module",
-             {"hide_module", "listed 0", "sysfs 0"}),
+             {"hide_module", "listed no", "sysfs no"}),
   };
   for (auto& kit : all) kit.undo.clear();
   return all;

@@ -154,11 +154,12 @@ TEST_F(HookLists, WhatIsNotSetIsNotListed) {
 TEST(HooksWithoutTypes, AreUnavailableWithOneReason) {
   ringside::testing::FakeKernel kernel(32);
   kernel.set_recovered_types(nullptr);
-  for (const auto list : {notifiers,         netfilter_hooks, packet_handlers,     network_protocols,
-                          device_operations, proc_entries,    sequence_operations, file_operations,
-                          file_systems,      binary_formats,  character_devices,   line_disciplines,
-                          tty_drivers,       input_handlers,  sysrq_keys,          timers,
-                          work_items,        softirqs,        interrupt_handlers,  kernel_threads}) {
+  for (const auto list : {notifiers,          netfilter_hooks, packet_handlers,     network_protocols,
+                          device_operations,  proc_entries,    sequence_operations, file_operations,
+                          file_systems,       binary_formats,  character_devices,   line_disciplines,
+                          tty_drivers,        input_handlers,  sysrq_keys,          timers,
+                          work_items,         softirqs,        interrupt_handlers,  kernel_threads,
+                          operation_functions}) {
     const auto hooks = list(kernel);
     ASSERT_FALSE(hooks);
     EXPECT_THAT(hooks.error().message, HasSubstr("this kernel holds no type information"));

@@ -5,6 +5,8 @@
  */
 #include "attack.h"
 
+KERNEL_SYMBOL(register_fprobe);
+
 #if IS_ENABLED(CONFIG_FPROBE)
 #include <linux/fprobe.h>
 

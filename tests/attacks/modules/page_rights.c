@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
  * Technique: rights in page tables: a page of kernel code made writable (how=text), or mapped a second time for writing
- * (how=text_alias; how=rodata_alias: read-only data), or a page of the kernel that user mode may read (how=user).
+ * (how=text_alias; how=rodata_alias: read-only data), a page of the kernel that user mode may read (how=user), a mapping of the kernel's half that one process
+ * has for itself (how=own_half).
  * Who: kits that avoid CR0.WP (KoviD's and Phalanx' kind); exploits.
  * Changes: one entry of the kernel's page tables, or a new mapping. Undone when it is unloaded.
  */
 #include "attack.h"
 
 #include <asm/pgtable.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 
 KERNEL_SYMBOL(__x64_sys_swapoff);
 KERNEL_SYMBOL(sys_call_table);
+KERNEL_SYMBOL(init_top_pgt);
 VARIANT("text");
+static int pid;
+module_param(pid, int, 0);
 
 static pte_t *entry, original;
 static void *mapping;
@@ -45,6 +52,38 @@ static int map_again(unsigned long address)
 	return mapping ? 0 : -ENOMEM;
 }
 
+/* An entry of the highest table that the kernel leaves free. It leads to a table that is empty. */
+static int map_for_one(void)
+{
+	unsigned long *kernel = (void *)init_top_pgt_at, *own;
+	struct task_struct *task;
+	struct mm_struct *mm;
+	int i;
+
+	rcu_read_lock();
+	task = get_pid_task(find_vpid(pid), PIDTYPE_PID);
+	rcu_read_unlock();
+	if (!task || !kernel)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return -ESRCH;
+	own = (unsigned long *)mm->pgd;
+	mmput(mm);
+	mapping = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!mapping)
+		return -ENOMEM;
+	for (i = 300; i < 500; ++i) {
+		if (kernel[i] || own[i])
+			continue;
+		entry = (pte_t *)&own[i];
+		WRITE_ONCE(*entry, __pte(__pa(mapping) | _PAGE_PRESENT | _PAGE_RW));
+		return 0;
+	}
+	return -ESRCH;
+}
+
 static int __init start(void)
 {
 	if (!__x64_sys_swapoff_at || !sys_call_table_at)
@@ -55,6 +94,8 @@ static int __init start(void)
 		return map_again(__x64_sys_swapoff_at);
 	if (HOW("rodata_alias"))
 		return map_again(sys_call_table_at);
+	if (HOW("own_half"))
+		return map_for_one();
 	mapping = vzalloc(PAGE_SIZE);
 	return mapping ? change((unsigned long)mapping, _PAGE_USER) : -ENOMEM;
 }
@@ -65,6 +106,8 @@ static void __exit stop(void)
 		WRITE_ONCE(*entry, original);
 	if (HOW("user"))
 		vfree(mapping);
+	else if (HOW("own_half"))
+		free_page((unsigned long)mapping);
 	else if (mapping)
 		vunmap(mapping);
 }

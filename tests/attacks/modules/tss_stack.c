@@ -12,11 +12,17 @@ static unsigned long original;
 
 static unsigned long *stack(void)
 {
+#ifdef CONFIG_X86_64
 	return (unsigned long *)&per_cpu(cpu_tss_rw, 0).x86_tss.ist[3];
+#else
+	return NULL; /* 32-bit processors have none */
+#endif
 }
 
 static int __init start(void)
 {
+	if (!stack())
+		return -ENOENT;
 	original = *stack();
 	*stack() = original - 0x800;
 	return 0;

@@ -21,6 +21,12 @@ std::string last_lines(const std::string& text) {
   return text.size() > 600 ? text.substr(text.size() - 600) : text;
 }
 
+bool has(const std::map<std::string, std::vector<std::string>>& findings, const std::string& check,
+         const std::string& message) {
+  const auto found = findings.find(check);
+  return found != findings.end() && std::ranges::find(found->second, message) != found->second.end();
+}
+
 std::vector<std::string> lines_of(const std::map<std::string, std::vector<std::string>>& findings) {
   std::vector<std::string> lines;
   for (const auto& [check, messages] : findings)
@@ -45,36 +51,24 @@ Result<std::unique_ptr<RootkitRange>> RootkitRange::open(Guest& guest) {
   return range;
 }
 
-Result<RootkitRange::Findings> RootkitRange::look() {
+Result<RootkitRange::Findings> RootkitRange::look(const policies::Policy* only) {
   auto& live = *attached_->live;
   RINGSIDE_TRY(const auto snapshot, live.snapshot());
   Findings findings;
-  for (const auto& result : evaluator_->tick(*snapshot, live.memory())) {
+  for (const auto& result : only != nullptr ? evaluator_->evaluate(*only, *snapshot)
+                                            : evaluator_->tick(*snapshot, live.memory())) {
     const std::string check = result.policy->name + "/" + result.check->id;
-    for (const auto& violation : result.violations) findings[check].push_back(violation.message);
+    for (const auto& violation : result.violations)
+      if (!has(known_, check, violation.message)) findings[check].push_back(violation.message);
   }
   return findings;
 }
 
-Result<RootkitRange::Findings> RootkitRange::agreed() {
-  RINGSIDE_TRY(const auto first, look());
-  std::this_thread::sleep_for(kBetweenLooks);
-  RINGSIDE_TRY(const auto second, look());
-  const auto has = [](const Findings& findings, const std::string& check, const std::string& message) {
-    const auto found = findings.find(check);
-    return found != findings.end() && std::ranges::find(found->second, message) != found->second.end();
-  };
-  Findings both;
-  for (const auto& [check, messages] : first)
-    for (const auto& message : messages)
-      if (has(second, check, message) && !has(known_, check, message)) both[check].push_back(message);
-  return both;
-}
-
 Result<std::vector<std::string>> RootkitRange::standing() {
+  // One look that shows nothing will do: what stands is there at each.
   std::vector<std::string> lines;
   for (int attempt = 0; attempt < kLooks; ++attempt) {
-    RINGSIDE_TRY(const auto findings, agreed());
+    RINGSIDE_TRY(const auto findings, look());
     if (findings.empty()) return std::vector<std::string>{};
     lines = lines_of(findings);
     std::this_thread::sleep_for(3 * kBetweenLooks);
@@ -102,29 +96,41 @@ Result<std::string> RootkitRange::fill_in(const std::string& command) {
 }
 
 void RootkitRange::judge(const Rootkit& kit, Outcome& outcome) {
-  for (int attempt = 0; attempt < kLooks && outcome.kind != Outcome::Kind::found; ++attempt) {
-    const auto findings = agreed();
-    if (!findings) {
-      outcome.wrong.push_back("look: " + findings.error().message);
+  const auto named = [&](const std::string& message) {
+    return std::ranges::all_of(kit.says,
+                               [&](const auto& part) { return message.find(part) != std::string::npos; });
+  };
+  const std::string policy_name = kit.check.substr(0, kit.check.find('/'));
+  const auto policy = std::ranges::find(policies_, policy_name, &policies::Policy::name);
+  for (int attempt = 0; attempt < kLooks && policy != policies_.end(); ++attempt) {
+    const auto all = look();
+    std::this_thread::sleep_for(kBetweenLooks);
+    // It stands: another look shows the same.
+    const auto again = all ? look(&*policy) : all;
+    if (!again) {
+      outcome.wrong.push_back("look: " + again.error().message);
       return;
     }
     outcome.beside.clear();
-    for (const auto& [check, messages] : *findings) {
+    for (const auto& [check, messages] : *all) {
       for (const auto& message : messages) {
-        const bool named = check == kit.check && std::ranges::all_of(kit.says, [&](const auto& part) {
-                             return message.find(part) != std::string::npos;
-                           });
-        if (named && outcome.kind != Outcome::Kind::found) {
-          outcome.kind = Outcome::Kind::found;
-          outcome.message = message;
-        } else if (!named) {
+        if (check != kit.check || !named(message))
           outcome.beside.push_back(fmt::format("{}: {}", check, message));
-        }
+        else if (has(*again, check, message))
+          outcome.message = message;
       }
     }
+    if (outcome.message.empty()) continue;
+    outcome.kind = Outcome::Kind::found;
+    return;
   }
-  if (outcome.kind != Outcome::Kind::found)
-    outcome.wrong.push_back(fmt::format("{} says nothing of {}", kit.check, fmt::join(kit.says, ", ")));
+  outcome.wrong.push_back(fmt::format("{} says nothing of {}", kit.check, fmt::join(kit.says, ", ")));
+}
+
+void RootkitRange::know() {
+  if (const auto now = look())
+    for (const auto& [check, messages] : *now)
+      known_[check].insert(known_[check].end(), messages.begin(), messages.end());
 }
 
 RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
@@ -148,7 +154,7 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
   }
   judge(kit, outcome);
   if (kit.undo.empty()) {
-    if (const auto left = look()) known_ = *left;
+    know();
     return outcome;
   }
   const std::string undone = guest_.run(kit.undo + " 2>&1");
@@ -159,8 +165,7 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     for (const auto& line : *left)
       outcome.wrong.push_back(fmt::format("after it was undone ({}): {}", undone, line));
     // The next attack is not to be blamed for it.
-    if (!left->empty())
-      if (const auto now = look()) known_ = *now;
+    if (!left->empty()) know();
   }
   return outcome;
 }

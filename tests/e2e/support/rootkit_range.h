@@ -35,9 +35,10 @@ class RootkitRange {
  private:
   using Findings = std::map<std::string, std::vector<std::string>>;  ///< messages by "policy/check"
   explicit RootkitRange(Guest& guest) : guest_(guest) {}
-  /// What two looks agree on, without what is known.
-  Result<Findings> agreed();
-  Result<Findings> look();
+  /// What one look shows and is not known, of all policies or of one.
+  Result<Findings> look(const policies::Policy* only = nullptr);
+  /// Takes what there is to be seen as known.
+  void know();
   Result<std::string> fill_in(const std::string& command);
   void judge(const Rootkit& kit, Outcome& outcome);
 

@@ -33,6 +33,9 @@ Rootkit told(const std::string& name, const std::string& parameters, const std::
 
 const std::string kNobody = "module -";
 const std::string kSwapoff = "__x64_sys_swapoff";
+const std::string kListener =
+    "socket={{SELECT gva FROM sockets WHERE protocol = 'tcp' AND state = 'LISTEN' AND local_port = "
+    "7777}}";
 const std::string kVictim = "pid=$(cat /tmp/victim)";
 
 /// SQL for where a member of struct proc_dir_entry stands: no header tells.
@@ -93,6 +96,7 @@ std::vector<Rootkit> pages() {
       module("page_rights", "how=text_alias", "linux-page-tables/writable-code", {"vmalloc"}),
       module("page_rights", "how=rodata_alias", "linux-page-tables/writable-rodata", {"vmalloc"}),
       module("page_rights", "how=user", "linux-page-tables/user-page", {"vmalloc"}),
+      told("page_rights", "how=own_half", kVictim, "linux-page-tables/own-kernel-half", {"sleep"}),
       module("hidden_code", "how=vmalloc", kHidden, {"4096 bytes", "vmalloc"}),
       module("hidden_code", "how=direct", kHidden, {"4096 bytes", "direct_map"}),
       module("hidden_code", "how=module", kHidden, {"4096 bytes", "module_area"}),
@@ -157,6 +161,15 @@ std::vector<Rootkit> subsystems() {
       module("timer", "how=work", "linux-execution/timers", {"work.func", kNobody}),
       module("thread", "how=thread", "linux-execution/threads", {"ringside-attack", kNobody}),
       module("thread", "how=work", "linux-execution/work", {kNobody}),
+      module("softirq", "", "linux-execution/softirqs", {"IRQ_POLL", "hooked_softirq", "module softirq"}),
+      module("sysrq", "", "linux-terminals/sysrq", {"key x", kNobody}),
+      module("input_handler", "", "linux-terminals/input", {"event of ringside", kNobody}),
+      told("socket_hook", "how=ready", kListener, "linux-network-hooks/sockets",
+           {"sk_data_ready", "nc", kNobody}),
+      told("socket_hook", "how=protocol", kListener, "linux-network-hooks/socket-tables",
+           {"sk_prot", "nc", "direct_map"}),
+      module("device_operations", "", "linux-network-hooks/device-tables",
+             {"netdev_ops", "dummy0", "direct_map"}),
       module("binary_format", "", "linux-execution/binary-formats", {"load_binary", kNobody}),
       told("sysctl", "", "table={{SELECT gva FROM sysctl_handlers WHERE name = 'kernel.tainted'}}",
            "linux-execution/sysctl", {"kernel.tainted", "hooked_handler", "module sysctl"}),
@@ -214,6 +227,7 @@ std::vector<Rootkit> settings() {
       setting("tainted_mask", "number=0 size=8", "linux-settings/taints"),
       setting("mmap_min_addr", "number=0 size=8", kUnchanged),
       setting("dmesg_restrict", "number=0", kUnchanged),
+      setting("kexec_load_disabled", "number=0", "linux-settings/one-way"),
       setting("panic_on_oops", "number=1", kUnchanged),
       setting("randomize_va_space", "number=0", kUnchanged),
       written("/proc/sys/kernel/modprobe", "/tmp/x", "linux-settings/helpers", {"modprobe_path is /tmp/x"}),
@@ -232,10 +246,7 @@ std::vector<Rootkit> views() {
       told("credentials", "how=shared", kVictim, "linux-credentials/shared", {"sleep", "process 1"}),
       told("credentials", "how=capabilities", kVictim, "linux-credentials/capabilities-beyond-permitted",
            {"sleep"}),
-      told("hide_socket", "",
-           "socket={{SELECT gva FROM sockets WHERE protocol = 'tcp' AND state = 'LISTEN' AND local_port = "
-           "7777}}",
-           "linux-sockets/missing-in-table", {"7777", "nc"}),
+      told("hide_socket", "", kListener, "linux-sockets/missing-in-table", {"7777", "nc"}),
       module("promiscuous", "how=kernel", "linux-sockets/promiscuous-for-nobody", {"dummy0 is promiscuous"}),
       module("promiscuous", "how=disguised", "linux-sockets/promiscuity-disguised",
              {"dummy0:", "IFF_PROMISC is no"}),

@@ -119,6 +119,17 @@ TEST_F(HookLists, FileSystemsFormatsAndDevicesAreListed) {
   EXPECT_THAT(told(character_devices(kernel()).value()), ElementsAre("misc_list/rtc/fops/10485760"));
 }
 
+TEST_F(HookLists, TablesOfOperationsGiveTheirFunctionsOnce) {
+  const auto hooks = operation_functions(kernel()).value();
+  EXPECT_THAT(told(hooks), ElementsAre("file_operations/root ext4/iterate_shared/-"));
+  EXPECT_EQ(hooks.entries[0].place, world.root_iterate);
+}
+
+TEST_F(HookLists, TablesOfNobodysAreNotReadAsOperations) {
+  point(world.root_fop, HookWorld::kNobody);
+  EXPECT_THAT(operation_functions(kernel()).value().entries, IsEmpty());
+}
+
 TEST_F(HookLists, TerminalsPointToTheirDiscipline) {
   EXPECT_THAT(told(line_disciplines(kernel()).value()),
               ElementsAre("tty_ldiscs/n_tty/read/0", "tty_ldiscs/n_tty/receive_buf/0"));

@@ -19,6 +19,17 @@
 	static unsigned long name##_at; \
 	module_param_named(at_##name, name##_at, ulong, 0)
 
+/* The function behind swapoff, which nobody calls in these guests. */
+#ifdef CONFIG_X86_64
+#define SWAPOFF "__x64_sys_swapoff"
+#define KERNEL_SYMBOL_SWAPOFF KERNEL_SYMBOL(__x64_sys_swapoff)
+#define swapoff_at __x64_sys_swapoff_at
+#else
+#define SWAPOFF "__ia32_sys_swapoff"
+#define KERNEL_SYMBOL_SWAPOFF KERNEL_SYMBOL(__ia32_sys_swapoff)
+#define swapoff_at __ia32_sys_swapoff_at
+#endif
+
 /* A choice between variants of a technique. */
 #define VARIANT(initial) \
 	static char *how = initial; \

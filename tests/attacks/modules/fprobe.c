@@ -20,7 +20,7 @@ static struct fprobe probe = {.entry_handler = (void *)hooked_fprobe};
 
 static int __init start(void)
 {
-	return register_fprobe(&probe, "__x64_sys_swapoff", NULL);
+	return register_fprobe(&probe, SWAPOFF, NULL);
 }
 
 static void __exit stop(void)

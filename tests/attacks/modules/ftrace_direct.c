@@ -8,7 +8,7 @@
 
 #include <linux/ftrace.h>
 
-KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL_SWAPOFF;
 
 void hooked_direct(void);
 asm(".text\n.globl hooked_direct\n.type hooked_direct, @function\nhooked_direct:\n.byte 0xc3\n"
@@ -21,9 +21,9 @@ static int __init start(void)
 {
 	int error;
 
-	if (!__x64_sys_swapoff_at)
+	if (!swapoff_at)
 		return -ENOENT;
-	error = ftrace_set_filter_ip(&ops, (unsigned long)ftrace_site(__x64_sys_swapoff_at), 0, 0);
+	error = ftrace_set_filter_ip(&ops, (unsigned long)ftrace_site(swapoff_at), 0, 0);
 	return error ? error : register_ftrace_direct(&ops, (unsigned long)hooked_direct);
 }
 
@@ -36,9 +36,9 @@ static unsigned long site;
 
 static int __init start(void)
 {
-	if (!__x64_sys_swapoff_at)
+	if (!swapoff_at)
 		return -ENOENT;
-	site = (unsigned long)ftrace_site(__x64_sys_swapoff_at);
+	site = (unsigned long)ftrace_site(swapoff_at);
 	return register_ftrace_direct(site, (unsigned long)hooked_direct);
 }
 

@@ -7,7 +7,7 @@
 
 #include <linux/ftrace.h>
 
-KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL_SWAPOFF;
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define ftrace_regs pt_regs
@@ -22,9 +22,9 @@ static int __init start(void)
 {
 	int error;
 
-	if (!__x64_sys_swapoff_at)
+	if (!swapoff_at)
 		return -ENOENT;
-	error = ftrace_set_filter_ip(&ops, (unsigned long)ftrace_site(__x64_sys_swapoff_at), 0, 0);
+	error = ftrace_set_filter_ip(&ops, (unsigned long)ftrace_site(swapoff_at), 0, 0);
 	return error ? error : register_ftrace_function(&ops);
 }
 

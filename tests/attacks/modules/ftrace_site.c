@@ -7,7 +7,7 @@
  */
 #include "attack.h"
 
-KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL_SWAPOFF;
 VARIANT("call");
 
 static u8 *site, original[5];
@@ -21,9 +21,9 @@ static int __init start(void)
 {
 	u8 bytes[5];
 
-	if (!__x64_sys_swapoff_at)
+	if (!swapoff_at)
 		return -ENOENT;
-	site = ftrace_site(__x64_sys_swapoff_at);
+	site = ftrace_site(swapoff_at);
 	memcpy(original, site, 5);
 	branch(bytes, HOW("call") ? 0xe8 : 0xe9, site, hooked_function);
 	write_protected(site, bytes, 5);

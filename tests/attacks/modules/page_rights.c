@@ -13,7 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 
-KERNEL_SYMBOL(__x64_sys_swapoff);
+KERNEL_SYMBOL_SWAPOFF;
 KERNEL_SYMBOL(sys_call_table);
 KERNEL_SYMBOL(init_top_pgt);
 VARIANT("text");
@@ -86,12 +86,12 @@ static int map_for_one(void)
 
 static int __init start(void)
 {
-	if (!__x64_sys_swapoff_at || !sys_call_table_at)
+	if (!swapoff_at || !sys_call_table_at)
 		return -ENOENT;
 	if (HOW("text"))
-		return change(__x64_sys_swapoff_at, _PAGE_RW);
+		return change(swapoff_at, _PAGE_RW);
 	if (HOW("text_alias"))
-		return map_again(__x64_sys_swapoff_at);
+		return map_again(swapoff_at);
 	if (HOW("rodata_alias"))
 		return map_again(sys_call_table_at);
 	if (HOW("own_half"))

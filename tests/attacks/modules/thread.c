@@ -13,11 +13,16 @@
 NOBODY_SYMBOLS;
 VARIANT("thread");
 
+#ifdef CONFIG_X86_64
 extern const u8 ringside_sleeper[], ringside_sleeper_end[];
 /* do msleep(20); while (!asked_to_stop()); return 0; with the two addresses behind it. */
 asm(".pushsection .rodata\n.globl ringside_sleeper, ringside_sleeper_end\nringside_sleeper:\n"
     "push %rbx\n1: mov $20, %edi\ncall *2f(%rip)\ncall *3f(%rip)\ntest %al, %al\njz 1b\nxor %eax, %eax\npop %rbx\n"
     ".byte 0xc3\n.balign 8\n2: .quad msleep\n3: .quad ringside_asked_to_stop\nringside_sleeper_end:\n.popsection\n");
+
+#else
+static const u8 ringside_sleeper[1], *const ringside_sleeper_end = ringside_sleeper; /* not written for 32 bits */
+#endif
 
 static bool stopping;
 bool ringside_asked_to_stop(void);
@@ -31,7 +36,10 @@ static struct work_struct work;
 
 static int __init start(void)
 {
-	void *function = NOBODY_START(ringside_sleeper, ringside_sleeper_end - ringside_sleeper);
+	void *function = NULL;
+
+	if (ringside_sleeper != ringside_sleeper_end)
+		function = NOBODY_START(ringside_sleeper, ringside_sleeper_end - ringside_sleeper);
 
 	if (!function)
 		return -ENOENT;

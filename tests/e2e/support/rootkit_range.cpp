@@ -147,7 +147,7 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     return outcome;
   }
   const std::string said = guest_.run(*command + " 2>&1");
-  if (said.find("loaded") == std::string::npos) {
+  if (("\n" + said).find("\nloaded\n") == std::string::npos) {
     outcome.wrong.push_back(
         fmt::format("it did not start: {} {}", said, last_lines(guest_.run("dmesg | tail -n 4"))));
     return outcome;

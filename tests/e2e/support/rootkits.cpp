@@ -162,7 +162,7 @@ std::vector<Rootkit> subsystems() {
       module("thread", "how=thread", "linux-execution/threads", {"ringside-attack", kNobody}),
       module("thread", "how=work", "linux-execution/work", {kNobody}),
       module("softirq", "", "linux-execution/softirqs", {"IRQ_POLL", "hooked_softirq", "module softirq"}),
-      module("sysrq", "", "linux-terminals/sysrq", {"key x", kNobody}),
+      module("sysrq_key", "", "linux-terminals/sysrq", {"key x", kNobody}),
       module("input_handler", "", "linux-terminals/input", {"event of ringside", kNobody}),
       told("socket_hook", "how=ready", kListener, "linux-network-hooks/sockets",
            {"sk_data_ready", "nc", kNobody}),

@@ -84,6 +84,15 @@ void in_text_function(sqlite3_context* call, int, sqlite3_value** argv) {
     report(call, "in_text", symboliser.problems());
 }
 
+/// region(x): as the tables' columns of that name say.
+void region_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "region");
+  if (kernel == nullptr) return;
+  const auto name = to_string(Symboliser::of(*kernel).region(address_of(argv[0])));
+  sqlite3_result_text64(call, name.data(), name.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
 void read_u64_function(sqlite3_context* call, int, sqlite3_value** argv) {
   if (is_null(argv)) return;
   Kernel* kernel = kernel_of(call, "read_u64");
@@ -119,7 +128,8 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
   // that has no rows, they would call an answer incomplete that is not.
   return add("symbol", SQLITE_DETERMINISTIC, symbol_function) &&
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
-         add("in_text", SQLITE_DETERMINISTIC, in_text_function) && add("read_u64", 0, read_u64_function) &&
+         add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
+         add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
          add("required", 0, required_function, 2);
 }
 

@@ -76,6 +76,7 @@ const std::vector<Table>& tables() {
       netfilter_hooks_table(),
       network_protocols_table(),
       notifiers_table(),
+      operation_functions_table(),
       packet_handlers_table(),
       page_mappings_table(),
       page_table_faults_table(),

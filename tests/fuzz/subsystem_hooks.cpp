@@ -30,16 +30,27 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   testing::poke(world.kernel, guest::Gva{0x200000}, 0x4000, bytes.first(size / 2));
   testing::poke(world.kernel, guest::Gva{HookWorld::kData}, 0x4000, bytes.subspan(size / 2));
 
-  for (const auto list : {linux::notifiers,           linux::netfilter_hooks,
-                          linux::packet_handlers,     linux::network_protocols,
-                          linux::device_operations,   linux::proc_entries,
-                          linux::sequence_operations, linux::file_operations,
-                          linux::file_systems,        linux::binary_formats,
-                          linux::character_devices,   linux::line_disciplines,
-                          linux::tty_drivers,         linux::input_handlers,
-                          linux::sysrq_keys,          linux::timers,
-                          linux::work_items,          linux::softirqs,
-                          linux::interrupt_handlers,  linux::kernel_threads}) {
+  for (const auto list : {linux::notifiers,
+                          linux::netfilter_hooks,
+                          linux::packet_handlers,
+                          linux::network_protocols,
+                          linux::device_operations,
+                          linux::proc_entries,
+                          linux::sequence_operations,
+                          linux::file_operations,
+                          linux::file_systems,
+                          linux::operation_functions,
+                          linux::binary_formats,
+                          linux::character_devices,
+                          linux::line_disciplines,
+                          linux::tty_drivers,
+                          linux::input_handlers,
+                          linux::sysrq_keys,
+                          linux::timers,
+                          linux::work_items,
+                          linux::softirqs,
+                          linux::interrupt_handlers,
+                          linux::kernel_threads}) {
     const auto hooks = list(world.kernel);
     if (!hooks) continue;
     if (hooks->entries.size() > linux::kMaxHooks) __builtin_trap();

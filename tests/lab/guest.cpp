@@ -53,6 +53,15 @@ Result<std::vector<std::string>> command_line(const Options& options, const Temp
       RINGSIDE_TRY(initramfs, lab_script({"make-initramfs", architecture}));
     }
   }
+  if (!options.more_initramfs.empty()) {
+    // The kernel unpacks one after the other (Documentation/driver-api/early-userspace/buffer-format.rst).
+    const std::string both = folder.file("initramfs");
+    std::ofstream out(both, std::ios::binary);
+    for (const auto& file : {initramfs, options.more_initramfs})
+      out << std::ifstream(file, std::ios::binary).rdbuf();
+    if (!out.flush()) return fail(Errc::io, "cannot write " + both);
+    initramfs = both;
+  }
   const bool backend = options.ram == Ram::memfd || options.ram == Ram::file;
   // Started with -S, so that both ends of the console stand before the guest prints.
   std::vector<std::string> arguments = {

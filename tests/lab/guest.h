@@ -36,6 +36,8 @@ struct Options {
   /// An initramfs with kernel modules, scripts/lab/settle and the program `lab` (tests/lab/guest_programs),
   /// and the disk that fetch() needs.
   bool modules = false;
+  /// Another initramfs that is put behind the first; its files come to the same root.
+  std::string more_initramfs{};
   Ram ram = Ram::anonymous;
   std::string accel = "tcg";
   std::string qemu = "qemu-system-x86_64";

@@ -21,6 +21,11 @@ Result<Hooks> sequence_operations(Kernel& kernel);
 /// first.
 Result<Hooks> file_operations(Kernel& kernel);
 
+/// The functions in the tables that file_operations(), proc_entries() and character_devices() lead to, each
+/// table once. `group` is the table's type ("file_operations"), `name` an object that has it, `object` the
+/// table.
+Result<Hooks> operation_functions(Kernel& kernel);
+
 /// The file systems that can be mounted: functions of struct file_system_type. `name` is the type.
 Result<Hooks> file_systems(Kernel& kernel);
 

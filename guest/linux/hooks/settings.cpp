@@ -53,6 +53,7 @@ constexpr std::array kKnown = {
     Known{"apparmor_enabled", "", 4, false, ""},
     Known{"sysrq_enabled", "", 4, false, ""},
     Known{"bpf_jit_harden", "net.core.bpf_jit_harden", 4, false, ""},
+    Known{"panic_on_oops", "kernel.panic_on_oops", 4, false, ""},
     Known{"unprivileged_userns_clone", "kernel.unprivileged_userns_clone", 4, false, ""},
 };
 

@@ -5,6 +5,7 @@
 #include "guest/linux/pages/direct_map.h"
 #include "guest/linux/pages/ftrace_trampoline.h"
 #include "guest/linux/pages/kprobe_slots.h"
+#include "guest/linux/pages/vmalloc_areas.h"
 #include "guest/linux/runtime_code.h"
 
 #include <algorithm>
@@ -60,6 +61,7 @@ Verdict CodeContents::of(const CodeOwner& owner) {
     case Kind::module_init_text:
       return {CodeContent::not_checked, "text is compared with what it was built from, not here"};
     case Kind::bpf_program:
+      return program(owner);
     case Kind::bpf_image:
       return {CodeContent::not_checked, "what a program was compiled to is not known"};
     case Kind::kprobe_slots:
@@ -120,6 +122,36 @@ Verdict CodeContents::pack(const CodeOwner& owner) {
   Bytes bytes(found->size);
   if (auto read = mappings_.read(kernel_.snapshot(), found->first, bytes); !read) return unread(read.error());
   return judged(wrong_in_pack(*found, bytes, *extents_));
+}
+
+/// Before packs (5.18) each program has pages of its own: a header of 4 bytes, the code at a random place,
+/// what fixes faults behind it, and filler in between (kernel/bpf/core.c, bpf_jit_binary_alloc).
+Verdict CodeContents::program(const CodeOwner& owner) {
+  const Verdict unknown{CodeContent::not_checked, "what a program was compiled to is not known"};
+  const VmallocArea* area = find_area(vmalloc_areas(kernel_), owner.first);
+  if (area == nullptr || !area->caller || function_name(kernel_, *area->caller) != "bpf_jit_binary_alloc")
+    return unknown;
+  if (!programs_) programs_ = bpf_programs(kernel_).entries;
+  const auto found = std::ranges::find(*programs_, owner.first, &BpfProgram::code);
+  if (found == programs_->end() || area->size <= kPageSize) return unknown;
+  const std::uint64_t size = area->size - kPageSize;  // without its guard page
+  compared_ += size;
+  if (compared_ > kMaxBpfPackBytes) return unknown;
+  Bytes bytes(size);
+  if (auto read = mappings_.read(kernel_.snapshot(), area->start, bytes); !read) return unread(read.error());
+  constexpr std::uint64_t kHeader = 4, kFixup = 12;
+  const auto cover = [&](Gva first, std::uint64_t length) {
+    if (!area->contains(first)) return;
+    const std::uint64_t from = first - area->start;
+    for (std::uint64_t i = from; i < size && i - from < length; ++i) bytes[i] = std::byte{0xcc};
+  };
+  cover(area->start, kHeader);
+  cover(found->code, found->code_size);
+  cover(found->fixups, std::min<std::uint64_t>(found->fixup_count, kMaxBpfCode / kFixup) * kFixup);
+  const auto foreign = std::ranges::find_if(bytes, [](std::byte byte) { return byte != std::byte{0xcc}; });
+  if (foreign == bytes.end()) return unknown;
+  return judged("at " + to_string(area->start + static_cast<std::uint64_t>(foreign - bytes.begin())) +
+                " stands what is neither the program nor filler");
 }
 
 Verdict CodeContents::trampoline(const CodeOwner& owner) {

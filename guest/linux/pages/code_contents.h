@@ -27,6 +27,7 @@ class CodeContents {
 
  private:
   Verdict pack(const CodeOwner& owner);
+  Verdict program(const CodeOwner& owner);
   Verdict trampoline(const CodeOwner& owner);
   Verdict slots(const CodeOwner& owner);
   Verdict real_mode(const CodeOwner& owner);
@@ -37,7 +38,8 @@ class CodeContents {
   Kernel& kernel_;
   const KernelMappings& mappings_;
   Listing<BpfPack> packs_;
-  std::uint64_t compared_ = 0;                     ///< bytes of packs
+  std::uint64_t compared_ = 0;  ///< bytes of packs and images
+  std::optional<std::vector<BpfProgram>> programs_;
   std::optional<std::vector<BpfExtent>> extents_;  ///< what stands in packs
 };
 

@@ -11,6 +11,7 @@
 #include "guest/linux/views/module_registers.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <string>
 
@@ -25,11 +26,29 @@ class ModuleTraits {
       : reader_(kernel, "module"),
         layout_(kernel, reader_),
         types_(reader_.add("btf_data_size", ObjectReader::Presence::optional)),
-        sites_(reader_.add("num_ftrace_callsites", ObjectReader::Presence::optional)) {}
+        sites_(reader_.add("ftrace_callsites", ObjectReader::Presence::optional)),
+        site_count_(reader_.add("num_ftrace_callsites", ObjectReader::Presence::optional)),
+        kernel_(kernel) {}
 
   void read(Gva module) { known_ = reader_.read(module).has_value(); }
   bool has_types() const { return known_ && reader_.u32(types_).value_or(0) != 0; }
-  bool is_traced() const { return known_ && reader_.u32(sites_).value_or(0) != 0; }
+  bool is_traced() const { return known_ && reader_.u32(site_count_).value_or(0) != 0; }
+  /// Some function in [first, first + size) may be traced. Those of a module's init are forgotten with it
+  /// (kernel/trace/ftrace.c, ftrace_free_mem): a module may have no other. True if it cannot be told.
+  bool is_traced_in(Gva first, std::uint64_t size) const {
+    const auto sites = reader_.pointer(sites_);
+    if (!known_ || !sites || sites->value == 0) return true;
+    constexpr std::uint32_t kMaxSites = 1u << 16;  // amdgpu has some 40,000
+    const std::uint32_t count = std::min(reader_.u32(site_count_).value_or(0), kMaxSites);
+    Bytes bytes(std::size_t{count} * kernel_.pointer_size());
+    if (!kernel_.space().read(*sites, bytes)) return true;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      std::uint64_t site = 0;
+      std::memcpy(&site, bytes.data() + std::size_t{i} * kernel_.pointer_size(), kernel_.pointer_size());
+      if (Gva{site} - first < size) return true;
+    }
+    return false;
+  }
   std::vector<ModuleRegion> regions() const {
     Module module;
     if (known_) layout_.take(reader_, module, [](const Error&) {});
@@ -39,7 +58,8 @@ class ModuleTraits {
  private:
   ObjectReader reader_;
   ModuleLayout layout_;
-  ObjectReader::Member types_, sites_;
+  ObjectReader::Member types_, sites_, site_count_;
+  Kernel& kernel_;
   bool known_ = false;
 };
 
@@ -146,7 +166,8 @@ class Collector {
     if (areas_whole_) view.memory = area_of(text->base) != nullptr;
     if (!traced_ || !traits_.is_traced()) return;
     view.traced = traced_->any_in(text->base, text->size);
-    if (view.traced == false && !traced_->problems.empty()) view.traced = std::nullopt;
+    if (view.traced == false && (!traced_->problems.empty() || !traits_.is_traced_in(text->base, text->size)))
+      view.traced = std::nullopt;
   }
   const ModuleArea* area_of(Gva gva) const {
     const auto after = std::ranges::upper_bound(areas_, gva, {}, &ModuleArea::first);

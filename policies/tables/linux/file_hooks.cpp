@@ -19,8 +19,8 @@ Table proc_entries_table() {
           .pushdown = {},
           .identity = {"gva"},
           .example = "SELECT path, slot, symbol FROM proc_entries WHERE path LIKE '/proc/net/%'",
-          .in_baseline = false,
-          .baseline_where = {},
+          .in_baseline = true,
+          .baseline_where = "module IS NULL",
           .fill = fill_hooks<linux::proc_entries, HookColumn::name, HookColumn::slot, HookColumn::kind,
                              HookColumn::object>};
 }
@@ -61,6 +61,27 @@ Table file_operations_table() {
       .in_baseline = false,
       .baseline_where = {},
       .fill = fill_hooks<linux::file_operations, HookColumn::group, HookColumn::name, HookColumn::slot>};
+}
+
+Table operation_functions_table() {
+  return {.name = "operation_functions",
+          .doc =
+              "Linux: the functions in the tables of operations that files, file systems, /proc and devices "
+              "have, each table once.",
+          .columns = hook_columns(
+              {{"type", ColumnType::text, "of the table: file_operations, inode_operations, proc_ops, ..."},
+               {"name", ColumnType::text, "an object that has it: root proc"},
+               {"slot", ColumnType::text, "iterate_shared, open, lookup, ..."},
+               {"table_gva", ColumnType::address, "where the table stands", Stability::kept}}),
+          .pushdown = {},
+          .identity = {"gva"},
+          .example = "SELECT type, slot, symbol FROM operation_functions WHERE name = 'root proc'",
+          .in_baseline = false,
+          .baseline_where = {},
+          // Pages all over the kernel's read-only data.
+          .bulk = true,
+          .fill = fill_hooks<linux::operation_functions, HookColumn::group, HookColumn::name,
+                             HookColumn::slot, HookColumn::object>};
 }
 
 Table file_systems_table() {

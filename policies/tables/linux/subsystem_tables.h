@@ -18,6 +18,7 @@ Table proc_entries_table();
 Table sequence_operations_table();
 Table file_operations_table();
 Table file_systems_table();
+Table operation_functions_table();
 Table binary_formats_table();
 Table character_devices_table();
 

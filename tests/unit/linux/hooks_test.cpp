@@ -119,6 +119,17 @@ TEST_F(HookLists, FileSystemsFormatsAndDevicesAreListed) {
   EXPECT_THAT(told(character_devices(kernel()).value()), ElementsAre("misc_list/rtc/fops/10485760"));
 }
 
+TEST_F(HookLists, TablesOfOperationsGiveTheirFunctionsOnce) {
+  const auto hooks = operation_functions(kernel()).value();
+  EXPECT_THAT(told(hooks), ElementsAre("file_operations/root ext4/iterate_shared/-"));
+  EXPECT_EQ(hooks.entries[0].place, world.root_iterate);
+}
+
+TEST_F(HookLists, TablesOfNobodysAreNotReadAsOperations) {
+  point(world.root_fop, HookWorld::kNobody);
+  EXPECT_THAT(operation_functions(kernel()).value().entries, IsEmpty());
+}
+
 TEST_F(HookLists, TerminalsPointToTheirDiscipline) {
   EXPECT_THAT(told(line_disciplines(kernel()).value()),
               ElementsAre("tty_ldiscs/n_tty/read/0", "tty_ldiscs/n_tty/receive_buf/0"));
@@ -154,11 +165,12 @@ TEST_F(HookLists, WhatIsNotSetIsNotListed) {
 TEST(HooksWithoutTypes, AreUnavailableWithOneReason) {
   ringside::testing::FakeKernel kernel(32);
   kernel.set_recovered_types(nullptr);
-  for (const auto list : {notifiers,         netfilter_hooks, packet_handlers,     network_protocols,
-                          device_operations, proc_entries,    sequence_operations, file_operations,
-                          file_systems,      binary_formats,  character_devices,   line_disciplines,
-                          tty_drivers,       input_handlers,  sysrq_keys,          timers,
-                          work_items,        softirqs,        interrupt_handlers,  kernel_threads}) {
+  for (const auto list : {notifiers,          netfilter_hooks, packet_handlers,     network_protocols,
+                          device_operations,  proc_entries,    sequence_operations, file_operations,
+                          file_systems,       binary_formats,  character_devices,   line_disciplines,
+                          tty_drivers,        input_handlers,  sysrq_keys,          timers,
+                          work_items,         softirqs,        interrupt_handlers,  kernel_threads,
+                          operation_functions}) {
     const auto hooks = list(kernel);
     ASSERT_FALSE(hooks);
     EXPECT_THAT(hooks.error().message, HasSubstr("this kernel holds no type information"));

@@ -162,6 +162,30 @@ TEST_P(ModuleViews, ViewsThatDoNotApplyAreUnknown) {
   EXPECT_EQ(hidden(listing), "");
 }
 
+TEST_P(ModuleViews, OfAModuleWhoseInitAloneCouldBeTracedFtraceNeedsNoRecord) {
+  // ftrace forgets functions of a module's init once that is freed.
+  const Gva sites = world.kernel.allocate(24);
+  for (const unsigned i : {0u, 1u, 2u})
+    world.kernel.put_pointer(sites + i * 8, W::base_of(veth).value + 0x8000);
+  world.kernel.put_pointer(veth + W::Module::site_list, sites.value);
+  W::take_out(world.traced, veth);
+  const auto listing = look();
+  EXPECT_EQ(of(listing, veth).traced, std::nullopt);
+  EXPECT_EQ(hidden(listing), "");
+}
+
+TEST_P(ModuleViews, OfAModuleWithOneFunctionThatStaysFtraceNeedsARecord) {
+  const Gva sites = world.kernel.allocate(24);
+  for (const unsigned i : {0u, 1u, 2u})
+    world.kernel.put_pointer(sites + i * 8, W::base_of(veth).value + 0x8000);
+  world.kernel.put_pointer(sites + 16, W::base_of(veth).value + 0x10);
+  world.kernel.put_pointer(veth + W::Module::site_list, sites.value);
+  W::take_out(world.traced, veth);
+  const auto listing = look();
+  EXPECT_EQ(of(listing, veth).traced, false);
+  EXPECT_EQ(hidden(listing), "veth ");
+}
+
 TEST_P(ModuleViews, ATornRecordIsToldAndAccusesNobody) {
   W::take_out(world.with_bugs, evil);
   world.finish();

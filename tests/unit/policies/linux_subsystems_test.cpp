@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"linux-file-operations/proc-tables", &HookWorld::proc_ops},
                       Case{"linux-file-operations/sequences", &HookWorld::seq_show},
                       Case{"linux-file-operations/objects", &HookWorld::root_fop},
+                      Case{"linux-file-operations/table-functions", &HookWorld::root_iterate},
                       Case{"linux-terminals/line-disciplines", &HookWorld::ldisc_receive},
                       Case{"linux-terminals/registered-disciplines", &HookWorld::tty_ldisc},
                       Case{"linux-terminals/input", &HookWorld::input_event},
@@ -94,6 +95,23 @@ INSTANTIATE_TEST_SUITE_P(
         if (c == '-' || c == '/') c = '_';
       return name + "_" + std::to_string(one.index);
     });
+
+/// A module's function where only the kernel's own can be: in an object of the kernel image.
+class PointerTakenByAModule : public ::testing::TestWithParam<Case> {};
+
+TEST_P(PointerTakenByAModule, IsFoundByItsCheckAlone) {
+  const Subsystems found([&](HookWorld& world) {
+    world.kernel.put_pointer(world.*GetParam().place, HookWorld::kModule + 0x10);
+  });
+  EXPECT_THAT(found.violated, ElementsAre(GetParam().check));
+  EXPECT_THAT(found.messages, ElementsAre(HasSubstr("module guard")));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PointerTakenByAModule,
+                         ::testing::Values(Case{"linux-file-operations/sequences", &HookWorld::seq_show},
+                                           Case{"linux-file-operations/table-functions",
+                                                &HookWorld::root_iterate}),
+                         [](const auto& one) { return "Place" + std::to_string(one.index); });
 
 TEST(SubsystemPolicies, ANetfilterHookOfNobodysIsFound) {
   const Subsystems found(

@@ -42,7 +42,7 @@ class HookWorld {
   Gva die_block, module_block, netfilter_entries, packet_func, proto_sendmsg, proc_ops, proc_seq_ops,
       seq_show, ldisc_ops, ldisc_receive, tty_ldisc, binfmt_load, timer_function, delayed_func,
       hrtimer_function, work_func, softirq_action, sysrq_handler, irq_handler, input_event, rx_handler,
-      modprobe_path, tainted_mask, root_fop, handler_list;
+      modprobe_path, tainted_mask, root_fop, root_iterate, handler_list;
 
  private:
   /// A variable of the image's data.
@@ -133,6 +133,7 @@ class HookWorld {
     define("dentry", {p("d_op"), p("d_inode")});
     define("inode", {p("i_op"), p("i_fop"), p("i_sb")});
     define("file", {p("f_op"), p("f_inode")});
+    define("file_operations", {f("read"), f("iterate_shared")});
     define("file_system_type", {p("name"), f("kill_sb"), p("next")});
     define("linux_binfmt", {l("lh"), f("load_binary")});
     define("cdev", {p("ops")});
@@ -257,7 +258,10 @@ class HookWorld {
     put(dentry + 8, inode.value);
     put(inode, rodata("ext4_dir_inode_operations", 64).value);
     root_fop = inode + 8;
-    put(root_fop, rodata("ext4_dir_operations", 64).value);
+    const Gva operations = rodata("ext4_dir_operations", 64);
+    put(root_fop, operations.value);
+    root_iterate = operations + 8;
+    put(root_iterate, function(45));
     put(type, text("ext4").value);
     put(type + 8, function(26));
     put(variable("file_systems", 8), type.value);

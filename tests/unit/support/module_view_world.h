@@ -20,7 +20,7 @@ class ModuleViewWorld {
   struct Module {
     static constexpr std::uint32_t state = 0, list = 8, name = 24, kobj = 80, entry = 8, owner = 48,
                                    mem = 144, memory_size = 72, nodes = 24, taints = 648, types = 656,
-                                   sites = 660, bug_list = 664, size = 704;
+                                   sites = 660, bug_list = 664, site_list = 680, size = 704;
   };
   struct Area {
     static constexpr std::uint32_t first = 0, end = 8, tree = 16, list = 40, vm = 56, size = 64;
@@ -190,6 +190,7 @@ inline void ModuleViewWorld::describe() {
        {"taints", u64, M::taints},
        {"btf_data_size", u32, M::types},
        {"num_ftrace_callsites", u32, M::sites},
+       {"ftrace_callsites", pointer, M::site_list},
        {"bug_list", list, M::bug_list}});
   add("btf_module", 32, {{"list", list, 0}, {"module", pointer, 16}});
   add("ftrace_page", 24, {{"next", pointer, 0}, {"records", pointer, 8}, {"index", s32, 16}});

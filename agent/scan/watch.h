@@ -12,7 +12,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace ringside::agent {
@@ -43,6 +45,8 @@ class Watch {
   void confirm(std::vector<policies::CheckResult>& results, bool running, Confirmation::Moment at);
   policies::CheckResult standing_still(const policies::CheckResult& look) const;
   bool is_open(const policies::CheckResult& result) const;
+  bool is_news(const policies::CheckResult& result) const;
+  void note_reasons(const std::vector<policies::CheckResult>& results);
   std::chrono::steady_clock::time_point next_look(std::chrono::steady_clock::time_point next_tick) const;
   bool booting(guest::Snapshot& snapshot);
   std::vector<policies::CheckResult> all_unknown(const std::string& why) const;
@@ -54,6 +58,8 @@ class Watch {
   guest::live::MsrSource msrs_;
   FindingLog findings_;
   LookTally tally_;
+  std::map<const policies::Check*, std::vector<std::string>>
+      reasons_;  ///< of what was unknown at the last look
   Confirmation confirmation_;
   std::atomic<bool> reset_{false}, shut_down_{false};
   bool gone_ = false;

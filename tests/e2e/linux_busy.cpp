@@ -123,11 +123,12 @@ class LinuxBusy : public testing::TestWithParam<std::string> {
 /// symbols of data, much.
 bool cannot_know(const std::string& kernel, const Json& check, bool with_baseline) {
   if (kernel.find("686") != std::string::npos) return true;
-  const auto about_baseline = [](const Json& reason) {
-    return reason["reason"].get<std::string>().find("baseline") != std::string::npos;
+  const auto about_reference = [](const Json& reason) {
+    const auto text = reason["reason"].get<std::string>();
+    return text.find("baseline") != std::string::npos || text.find("reference") != std::string::npos;
   };
   if (with_baseline && check["check"] != "linux-text/module-code") return false;
-  return std::ranges::all_of(check["reasons"], about_baseline);
+  return std::ranges::any_of(check["reasons"], about_reference);
 }
 
 void LinuxBusy::judge(const std::string& what, const Watched& watched, bool with_baseline) {
@@ -165,6 +166,9 @@ TEST_P(LinuxBusy, AHealthyGuestGivesNoFinding) {
   options.memory = "384M";
   options.smp = 2;
   options.modules = true;
+  // With a thread for each vCPU, QEMU's translator now and then keeps an int3 that another vCPU has just
+  // patched away, and the guest goes through it for ever.
+  options.accel = "tcg,thread=single";
   options.extra = {"-device", "virtio-balloon-pci"};
   options.ready_deadline = std::chrono::minutes(6);
   auto booted = Guest::boot(options);

@@ -6,9 +6,8 @@
 #include "guest/linux/pages/direct_map.h"
 #include "guest/linux/pages/vmalloc_areas.h"
 #include "guest/linux/pointers.h"
+#include "guest/linux/views/init_memory.h"
 #include "guest/linux/walkers.h"
-
-#include <unordered_set>
 
 namespace ringside::guest::linux {
 
@@ -134,24 +133,16 @@ void add_module_thunks(Kernel& kernel, Owners& owners) {
 }
 
 void add_freed_module_text(Kernel& kernel, Owners& owners) {
-  const auto list = kernel.find_symbol("init_free_list");
-  if (!list) return;
   const auto text = kernel.field_of("mod_initfree", {"init_text", "module_init"});
   if (!text) return;
   const auto& areas = vmalloc_areas(kernel);
-  // llist_head and llist_node are one pointer each (include/linux/llist.h).
-  std::unordered_set<std::uint64_t> met;
-  auto next = kernel.read_pointer(*list);
-  while (next && next->value != 0 && met.size() < kMaxModules && met.insert(next->value).second) {
-    const Gva entry = *next;
+  for (const Gva entry : init_memory_to_free(kernel))
     if (const auto first = kernel.read_pointer_field(entry, *text); first && first->value != 0)
       // From 7.0 on it lies in an area that modules share, and how much of it is not told; it is filler again
       // as soon as it is free.
       if (const VmallocArea* area = find_area(areas, *first);
           area != nullptr && area->start == page_of(*first))
         owners.add({Kind::module_init_text, *first, area->start + area->size - *first, "", entry});
-    next = kernel.read_pointer(entry);
-  }
 }
 
 }  // namespace ringside::guest::linux

@@ -28,20 +28,20 @@ static size_t kib_of(const char* line) {
   return value;
 }
 
-/// Takes more memory than is free, and touches all of it twice.
+/// Takes nearly all memory and a part of the swap, and touches all of it twice. Whoever asks for more
+/// meanwhile has it killed.
 static void pressure_round(unsigned number) {
   FILE* score = fopen("/proc/self/oom_score_adj", "we");
   if (score) {
     fputs("1000", score);
     fclose(score);
   }
-  const size_t wanted = (kib_of("MemAvailable:") + kib_of("SwapFree:") / 4) << 10;
+  const size_t wanted = (kib_of("MemFree:") + (24u << 10)) << 10;
   char* memory = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) die("mmap");
   madvise(memory, wanted, number % 2 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   if (number % 3 == 0) madvise(memory, wanted, MADV_MERGEABLE);
-  for (int pass = 0; pass < 2; ++pass)
-    for (size_t at = 0; at < wanted; at += kPage) memory[at] = (char)(at / kPage + number);
+  for (size_t at = 0; at < wanted; at += kPage) memory[at] = (char)(at / kPage + number);
 }
 
 static void mappings_round(unsigned number) {
@@ -102,7 +102,7 @@ static void userfaults_round(unsigned number) {
 }
 
 const struct Storm kMemoryStorms[] = {
-    {"memory-pressure", pressure_round, 1000},
+    {"memory-pressure", pressure_round, 10000},
     {"mappings", mappings_round, 100},
     {"userfaults", userfaults_round, 200},
     {NULL, NULL, 0},

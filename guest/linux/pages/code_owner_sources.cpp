@@ -132,17 +132,40 @@ void add_module_thunks(Kernel& kernel, Owners& owners) {
   }
 }
 
+namespace {
+
+/// How much the kernel has given out at `gva` of the memory for code that is shared (from 6.13 on,
+/// mm/execmem.c).
+std::uint64_t given_out(Kernel& kernel, Gva gva) {
+  const auto cache = kernel.find_symbol("execmem_cache");
+  const auto busy = kernel.offset("execmem_cache", "busy_areas");
+  if (!cache || !busy) return 0;
+  constexpr std::uint64_t kMaxPieces = 1u << 16, kMaxPiece = 64u << 20;
+  std::uint64_t size = 0;
+  // What could not be read gives nobody anything.
+  (void)walk_maple_tree(kernel, *cache + *busy, kMaxPieces,
+                        [&](std::uint64_t first, std::uint64_t last, Gva) {
+                          if (first == gva.value && last - first < kMaxPiece) size = last - first + 1;
+                          return size == 0 && first <= gva.value;
+                        });
+  return size;
+}
+
+}  // namespace
+
 void add_freed_module_text(Kernel& kernel, Owners& owners) {
   const auto text = kernel.field_of("mod_initfree", {"init_text", "module_init"});
   if (!text) return;
   const auto& areas = vmalloc_areas(kernel);
-  for (const Gva entry : init_memory_to_free(kernel))
-    if (const auto first = kernel.read_pointer_field(entry, *text); first && first->value != 0)
-      // From 7.0 on it lies in an area that modules share, and how much of it is not told; it is filler again
-      // as soon as it is free.
-      if (const VmallocArea* area = find_area(areas, *first);
-          area != nullptr && area->start == page_of(*first))
-        owners.add({Kind::module_init_text, *first, area->start + area->size - *first, "", entry});
+  for (const Gva entry : init_memory_to_free(kernel)) {
+    const auto first = kernel.read_pointer_field(entry, *text);
+    if (!first || first->value == 0) continue;
+    const VmallocArea* area = find_area(areas, *first);
+    if (area == nullptr) continue;
+    const std::uint64_t size =
+        area->start == page_of(*first) ? area->start + area->size - *first : given_out(kernel, *first);
+    owners.add({Kind::module_init_text, *first, size, "", entry});
+  }
 }
 
 }  // namespace ringside::guest::linux

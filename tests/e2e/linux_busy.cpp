@@ -63,7 +63,7 @@ class Host {
     for (unsigned second = 0; !stop_; ++second) {
       const auto state = qmp.execute("query-status");
       if (state && (*state)["status"] == "suspended") wakes_ += qmp.execute("system_wakeup").has_value();
-      constexpr std::uint64_t kMost = 384u << 20, kLeast = 256u << 20;
+      constexpr std::uint64_t kMost = 384u << 20, kLeast = 320u << 20;
       if (second % 5 == 4)
         balloons_ += qmp.execute("balloon", {{"value", second % 10 == 4 ? kLeast : kMost}}).has_value();
       std::this_thread::sleep_for(seconds(1));

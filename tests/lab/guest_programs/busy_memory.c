@@ -36,7 +36,7 @@ static void pressure_round(unsigned number) {
     fputs("1000", score);
     fclose(score);
   }
-  const size_t wanted = (kib_of("MemFree:") + (24u << 10)) << 10;
+  const size_t wanted = (kib_of("MemFree:") + (16u << 10)) << 10;
   char* memory = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) die("mmap");
   madvise(memory, wanted, number % 2 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -102,7 +102,7 @@ static void userfaults_round(unsigned number) {
 }
 
 const struct Storm kMemoryStorms[] = {
-    {"memory-pressure", pressure_round, 10000},
+    {"memory-pressure", pressure_round, 30000},
     {"mappings", mappings_round, 100},
     {"userfaults", userfaults_round, 200},
     {NULL, NULL, 0},

@@ -23,7 +23,7 @@ Result<std::vector<Gva>> who_runs(Kernel& kernel, Gva function) {
   RINGSIDE_TRY(const Field workers, kernel.field("worker_pool", "workers"));
   RINGSIDE_TRY(const Field link, kernel.field("worker", "node"));
   RINGSIDE_TRY(const Field current, kernel.field("worker", "current_func"));
-  RINGSIDE_TRY(const Field task, kernel.field("worker", "task"));
+  const auto task = kernel.field("worker", "task");
   std::vector<Gva> tasks;
   std::optional<Error> unread;
   RINGSIDE_CHECK(walk_xarray(kernel, pools, kMaxPools, [&](std::uint64_t, Gva pool) {
@@ -32,7 +32,7 @@ Result<std::vector<Gva>> who_runs(Kernel& kernel, Gva function) {
       const auto what = kernel.read_pointer_field(worker, current);
       if (!what) unread = what.error();
       if (what && *what == function)
-        tasks.push_back(kernel.read_pointer_field(worker, task).value_or(Gva{0}));
+        tasks.push_back(task ? kernel.read_pointer_field(worker, *task).value_or(Gva{0}) : Gva{0});
       return true;
     });
     if (!walked) unread = walked.error();

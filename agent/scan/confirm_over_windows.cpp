@@ -59,6 +59,8 @@ Result<void> Looks::again() {
   std::vector<CheckResult> looks;
   for (const policies::Policy* policy : wanted)
     for (auto& look : evaluator_.evaluate(*policy, *snapshot)) looks.push_back(std::move(look));
+  look_closer(guest_, evaluator_, msrs_, looks,
+              [&](const CheckResult& look) { return confirmation_.undecided(*look.check); });
   for (CheckResult& result : results_) {
     if (!confirmation_.undecided(*result.check)) continue;
     const auto look = std::find_if(looks.begin(), looks.end(),

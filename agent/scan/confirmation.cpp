@@ -27,6 +27,11 @@ bool Confirmation::flickers(const State& state, const ConfirmWindow& window, Mom
   return !may_stay || at - state.since >= 2 * window.length;
 }
 
+void Confirmation::forget_old(State& state, const ConfirmWindow& window, Moment at) {
+  std::erase_if(state.candidates,
+                [&](const auto& one) { return at - one.second.since >= 2 * window.length; });
+}
+
 void Confirmation::take(State& state, const CheckResult& look, Moment at) {
   const ConfirmWindow& window = look.check->window;
   if (state.looks++ == 0) state.since = at;
@@ -56,6 +61,15 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at) {
 }
 
 std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment at) {
+  if (look.verdict == Verdict::unknown) {
+    // What could not be read is not gone; but a check that can no longer look remembers nothing for ever.
+    if (const auto known = checks_.find(look.check); known != checks_.end()) {
+      known->second.undecided = false;
+      forget_old(known->second, look.check->window, at);
+      if (known->second.candidates.empty() && known->second.confirmed.empty()) checks_.erase(known);
+    }
+    return look;
+  }
   if (look.verdict != Verdict::violated) {
     checks_.erase(look.check);
     return look;

@@ -47,6 +47,7 @@ class Confirmation {
     unsigned looks = 0;
     bool undecided = false;
   };
+  static void forget_old(State& state, const policies::ConfirmWindow& window, Moment at);
   static void take(State& state, const policies::CheckResult& look, Moment at);
   static bool over(const policies::ConfirmWindow& window, Moment since, unsigned looks, Moment at);
   static bool flickers(const State& state, const policies::ConfirmWindow& window, Moment at);

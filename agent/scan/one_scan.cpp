@@ -55,7 +55,7 @@ std::vector<policies::CheckResult> scan_once(Context& context, Session& session,
   auto results = evaluator.evaluate(snapshot);
   if (session.live() == nullptr || snapshot.info().status != "running") return results;
   const auto msrs = context.options.msrs;
-  look_for_unknown(*session.live(), evaluator, msrs, results);
+  look_closer(*session.live(), evaluator, msrs, results, [](const auto&) { return true; });
   look_again(*session.live(), evaluator, msrs, results, [](const auto&) { return true; });
   Waiting waiting(context);
   confirm_over_windows(*session.live(), evaluator, msrs, results, at,

@@ -78,24 +78,61 @@ const CheckResult* find(const std::vector<CheckResult>& results, const policies:
 
 }  // namespace
 
-void look_for_unknown(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
-                      guest::live::MsrSource msrs, std::vector<CheckResult>& results) {
+namespace {
+
+/// True if another look at once can tell more of it.
+bool needs_closer_look(const CheckResult& result, const std::function<bool(const CheckResult&)>& doubted) {
+  const bool unsure =
+      result.verdict == Verdict::unknown ||
+      (result.verdict == Verdict::violated && result.check->confirm == policies::Confirm::window);
+  return unsure && doubted(result);
+}
+
+}  // namespace
+
+CheckResult closer(const CheckResult& first, const CheckResult& again, bool& more) {
+  if (again.verdict == Verdict::unknown) {
+    more = first.verdict == Verdict::violated || again.reasons != first.reasons;
+    // What could not be read again is not gone.
+    return first.verdict == Verdict::violated ? first : again;
+  }
+  if (again.verdict != Verdict::violated || first.verdict != Verdict::violated) {
+    more = again.verdict == Verdict::violated || !again.reasons.empty();
+    return again;
+  }
+  // What holds something else now is not over; what holds what it should is.
+  std::set<std::string> before, now;
+  for (const auto& violation : first.violations) before.insert(violation.fingerprint);
+  for (const auto& violation : again.violations) now.insert(violation.fingerprint);
+  CheckResult both = again;
+  std::erase_if(both.violations,
+                [&](const auto& violation) { return !before.contains(violation.fingerprint); });
+  more = !again.reasons.empty();
+  if (more)
+    for (const auto& violation : first.violations)
+      if (!now.contains(violation.fingerprint)) both.violations.push_back(violation);
+  if (both.violations.empty()) both.verdict = both.reasons.empty() ? Verdict::ok : Verdict::unknown;
+  return both;
+}
+
+void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
+                 std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted) {
   constexpr int kLooks = 5;
-  std::set<const policies::Policy*> wanted;
+  std::set<const policies::Check*> checks;
   for (const CheckResult& result : results)
-    if (result.verdict == Verdict::unknown) wanted.insert(result.policy);
-  for (int look = 0; look < kLooks && !wanted.empty(); ++look) {
+    if (needs_closer_look(result, doubted)) checks.insert(result.check);
+  for (int look = 0; look < kLooks && !checks.empty(); ++look) {
+    std::set<const policies::Policy*> wanted;
+    for (const CheckResult& result : results)
+      if (checks.contains(result.check)) wanted.insert(result.policy);
     const auto again = evaluate_again(guest, evaluator, msrs, wanted, false);
     if (!again) return;
-    std::set<const policies::Policy*> changing;
     for (CheckResult& result : results) {
-      if (result.verdict != Verdict::unknown || !wanted.contains(result.policy)) continue;
-      const CheckResult* now = find(*again, result.check);
-      if (now == nullptr || (now->verdict == Verdict::unknown && now->reasons == result.reasons)) continue;
-      result = *now;
-      if (result.verdict == Verdict::unknown) changing.insert(result.policy);
+      if (!checks.contains(result.check)) continue;
+      bool more = false;
+      if (const CheckResult* now = find(*again, result.check)) result = closer(result, *now, more);
+      if (!more) checks.erase(result.check);
     }
-    wanted = std::move(changing);
   }
 }
 

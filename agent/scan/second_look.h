@@ -16,10 +16,20 @@ policies::CheckResult confirmed(const policies::CheckResult& first, const polici
 /// A violation that could not be looked at again: unknown, with what was seen and why.
 policies::CheckResult unconfirmed(const policies::CheckResult& first, const Error& why);
 
-/// Looks again at what was unknown, as long as the reasons change from look to look: much of what cannot be
-/// read of a running guest was in the middle of a change. What stays unknown keeps its last reasons.
-void look_for_unknown(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
-                      guest::live::MsrSource msrs, std::vector<policies::CheckResult>& results);
+/// What two looks, one at once after the other, at a check that is unknown or confirms over a window come to.
+/// Unknown gives way to what is known. A violation is over if the second look knows that there is none of
+/// that fingerprint any more; what only the second one shows began between them, and is left to the next
+/// look. What has the same fingerprint stays, whatever it holds now. `more`: a third look may come to
+/// something else.
+policies::CheckResult closer(const policies::CheckResult& first, const policies::CheckResult& again,
+                             bool& more);
+
+/// Looks again at once, a few times, at results for which `doubted` holds and that are unknown or that
+/// confirm over a window, until looks agree (`closer`): much of what a look at a running guest shows, or
+/// cannot read, was in the middle of a change that takes less than a look.
+void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
+                 std::vector<policies::CheckResult>& results,
+                 const std::function<bool(const policies::CheckResult&)>& doubted);
 
 /// Looks again, at once, at violated results for which `doubted` holds: on a fresh snapshot, or with the
 /// guest stopped where the check says `confirm: paused`; not at those that confirm over a window

@@ -102,6 +102,19 @@ bool Watch::is_open(const CheckResult& result) const {
                      [&](const auto& violation) { return findings_.is_open(result, violation); });
 }
 
+/// True if it does not say the same as before: what a check can never know is not looked at again each time.
+bool Watch::is_news(const CheckResult& result) const {
+  if (result.verdict == policies::Verdict::violated) return !is_open(result);
+  const auto known = reasons_.find(result.check);
+  return known == reasons_.end() || known->second != result.reasons;
+}
+
+void Watch::note_reasons(const std::vector<CheckResult>& results) {
+  reasons_.clear();
+  for (const CheckResult& result : results)
+    if (result.verdict == policies::Verdict::unknown) reasons_[result.check] = result.reasons;
+}
+
 /// What a look at a guest that stands still says: it may stand in the middle of anything, so only what was
 /// confirmed before counts.
 CheckResult Watch::standing_still(const CheckResult& look) const {
@@ -143,9 +156,13 @@ Result<std::vector<CheckResult>> Watch::look() {
   if (booting(**snapshot)) return all_unknown("the guest is booting");
   auto results = evaluator_.tick(**snapshot, guest_.memory());
   const bool running = (*snapshot)->info().status == "running";
-  if (running)
+  if (running) {
+    look_closer(guest_, evaluator_, source, results,
+                [this](const CheckResult& result) { return is_news(result); });
+    note_reasons(results);
     look_again(guest_, evaluator_, source, results,
                [this](const CheckResult& result) { return !is_open(result); });
+  }
   confirm(results, running, at);
   return results;
 }
@@ -158,6 +175,7 @@ void Watch::tick() {
     results = all_unknown("the guest could not be read: " + results.error().message);
   }
   const Moment at = now();
+  tally_.add(*results);
   reporter_.changes(findings_.update(*results, at), at);
   reporter_.ticked(Tally::of(*results), confirmation_.undecided(), at);
 }
@@ -200,7 +218,7 @@ Exit Watch::run(const Period& period) {
   Exit exit = findings_.opened() > 0                                               ? Exit::violations
               : findings_.ever_unknown() || gone_ || confirmation_.undecided() > 0 ? Exit::unchecked
                                                                                    : Exit::clean;
-  reporter_.ended(why, ticks, findings_, confirmation_.undecided(), exit, now());
+  reporter_.ended(why, ticks, findings_, tally_, confirmation_.undecided(), exit, now());
   return exit;
 }
 

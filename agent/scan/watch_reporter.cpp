@@ -133,7 +133,7 @@ void WatchReporter::guest(std::string_view what, const std::string& text, Moment
 }
 
 void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings,
-                          std::size_t undecided, Exit exit, Moment now) {
+                          const LookTally& tally, std::size_t undecided, Exit exit, Moment now) {
   if (json_) {
     write_line(out_, {{"event", "ended"},
                       {"time", rfc3339(now)},
@@ -142,6 +142,8 @@ void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const Fin
                       {"findings_opened", findings.opened()},
                       {"findings_open", findings.open().size()},
                       {"not_confirmed", undecided},
+                      {"looks", tally.looks()},
+                      {"not_always_known", tally.to_json()},
                       {"exit", static_cast<int>(exit)}});
     return;
   }
@@ -150,6 +152,9 @@ void WatchReporter::ended(const std::string& why, std::uint64_t ticks, const Fin
                         undecided == 0 ? ""
                                        : fmt::format("; {} showed a violation that was not confirmed yet",
                                                      counted(undecided, "check"))));
+  if (tally.ever_unknown() > 0)
+    line(now, fmt::format("unknown at some of {}: {}; at each: {}", counted(tally.looks(), "look"),
+                          counted(tally.ever_unknown(), "check"), tally.always_unknown()));
 }
 
 bool WatchReporter::can_write() const {

@@ -3,6 +3,7 @@
 
 #include "agent/findings.h"
 #include "agent/output/style.h"
+#include "agent/scan/look_tally.h"
 #include "agent/scan/report.h"
 
 #include <chrono>
@@ -28,8 +29,8 @@ class WatchReporter {
   void ticked(const Tally& tally, std::size_t undecided, Moment now);
   /// Something happened to the guest: `what` is one word for programs, `text` a line for people.
   void guest(std::string_view what, const std::string& text, Moment now);
-  void ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, std::size_t undecided,
-             Exit exit, Moment now);
+  void ended(const std::string& why, std::uint64_t ticks, const FindingLog& findings, const LookTally& tally,
+             std::size_t undecided, Exit exit, Moment now);
   /// False once a line could not be written (the reader has gone).
   bool can_write() const;
 

@@ -93,10 +93,9 @@ Result<Listing<CpuArea>> read_cpu_areas(Kernel& kernel, bool tasks) {
     if (layout.online)
       if (const auto byte = kernel.read<std::uint8_t>(*layout.online + cpu / 8))
         area.online = (*byte >> (cpu % 8) & 1) != 0;
-    if (area.online.value_or(true)) {
-      read_entry_area(kernel, layout, all, area);
-      if (tasks) read_current(kernel, layout, all, area);
-    }
+    // One that was unplugged stands still with all that was its own.
+    read_entry_area(kernel, layout, all, area);
+    if (tasks && area.online.value_or(true)) read_current(kernel, layout, all, area);
     all.entries.push_back(std::move(area));
   }
   return all;

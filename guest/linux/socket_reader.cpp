@@ -43,6 +43,7 @@ SocketReader::SocketReader(Kernel& kernel, NetnsOf netns)
       netlink_(kernel, "netlink_sock"),
       file_(kernel, "socket_alloc"),
       membership_(kernel, "packet_mclist"),
+      namespace_(kernel, "net"),
       family_(common_.add("skc_family")),
       state_(common_.add("skc_state")),
       number_(common_.add("skc_num")),
@@ -53,6 +54,9 @@ SocketReader::SocketReader(Kernel& kernel, NetnsOf netns)
       remote6_(common_.add("skc_v6_daddr", Presence::optional)),
       interface_(common_.add("skc_bound_dev_if")),
       net_(common_.add("skc_net.net")),
+      net_users_(namespace_.add({"ns.count.refs.counter", "count.refs.counter", "ns.__ns_ref.refs.counter"},
+                                Presence::optional)),
+      net_list_(namespace_.add("list.next", Presence::optional)),
       type_(sock_.add("sk_type")),
       protocol_(sock_.add("sk_protocol")),
       uid_(sock_.add("sk_uid")),
@@ -99,6 +103,14 @@ std::vector<Error> SocketReader::missing() const {
   return all;
 }
 
+/// True for a network namespace that is being made, which is listed last, or torn down, which is unlisted
+/// first: it has the kernel's own sockets meanwhile (net/core/net_namespace.c, setup_net, cleanup_net). The
+/// first has never been in a list, the second is nobody's any more.
+bool SocketReader::netns_in_flight(Gva net) {
+  if (!namespace_.read(net)) return false;
+  return namespace_.integer(net_users_) == 0u || namespace_.pointer(net_list_) == Gva{0};
+}
+
 Result<Socket> SocketReader::read(Gva sk, const std::function<void(Error)>& problem) {
   RINGSIDE_CHECK(common_.read(sk));
   Socket socket;
@@ -108,7 +120,7 @@ Result<Socket> SocketReader::read(Gva sk, const std::function<void(Error)>& prob
   socket.ifindex = common_.u32(interface_);
   socket.net = common_.pointer(net_).value_or(Gva{0});
   socket.netns = netns_(socket.net);
-  if (!socket.netns)
+  if (!socket.netns && !netns_in_flight(socket.net))
     problem(
         {Errc::malformed, "socket at " + to_string(sk) + ": its network namespace is none that is listed"});
   const bool ip = socket.family == kAfInet || socket.family == kAfInet6;

@@ -36,12 +36,14 @@ class SocketReader {
   Result<void> read_packet(Socket& socket);
   Result<void> read_netlink(Socket& socket);
   Result<void> read_file(Socket& socket, Gva file_side);
+  bool netns_in_flight(Gva net);
   Result<bool> asks_for_promiscuity(Gva memberships);
 
   Kernel& kernel_;
   NetnsOf netns_;
-  ObjectReader common_, sock_, tcp_, udp_, unix_, packet_, netlink_, file_, membership_;
+  ObjectReader common_, sock_, tcp_, udp_, unix_, packet_, netlink_, file_, membership_, namespace_;
   Member family_, state_, number_, remote_port_, local4_, remote4_, local6_, remote6_, interface_, net_;
+  Member net_users_, net_list_;
   Member type_, protocol_, uid_, socket_, backlog_, max_backlog_, received_, sent_;
   Member written_, acknowledged_, expected_, copied_;
   Member deficit_;

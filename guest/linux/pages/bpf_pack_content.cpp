@@ -20,6 +20,17 @@ std::optional<std::uint64_t> not_filler(ByteView bytes, std::uint64_t from, std:
   return static_cast<std::uint64_t>(found - bytes.begin());
 }
 
+/// struct bpf_binary_header begins with the size of the whole (include/linux/filter.h). It is written as soon
+/// as there is room for a program (kernel/bpf/core.c, bpf_jit_binary_pack_alloc).
+constexpr std::uint64_t kHeaderSize = 4;
+
+/// True if room for a program that is not there yet, or no longer, is at offsets [from, to).
+bool holds_nothing_yet(ByteView bytes, std::uint64_t from, std::uint64_t to) {
+  const std::uint32_t size = load_le<std::uint32_t>(bytes, from).value_or(0);
+  constexpr std::uint32_t kWiped = 0xcccccccc;
+  return (size == kWiped || (size != 0 && size <= to - from)) && !not_filler(bytes, from + kHeaderSize, to);
+}
+
 }  // namespace
 
 std::optional<std::string> wrong_in_pack(const BpfPack& pack, ByteView bytes,
@@ -48,9 +59,18 @@ std::optional<std::string> wrong_in_pack(const BpfPack& pack, ByteView bytes,
   for (std::uint64_t chunk = 0; chunk < size / kChunk; ++chunk) {
     for (; next < known.size() && known[next].first <= chunk * kChunk; ++next)
       reach = std::max(reach, known[next].second);
-    if (pack.used(chunk) && chunk * kChunk >= reach)
+    if (!pack.used(chunk) || chunk * kChunk < reach) continue;
+    // Room is given away before a program is compiled into it, and taken back after it was wiped: nothing
+    // stands there then but the size in its header.
+    std::uint64_t end = chunk;
+    const std::uint64_t next_known = next < known.size() ? known[next].first / kChunk : size / kChunk;
+    while (end < next_known && pack.used(end)) ++end;
+    if (!holds_nothing_yet(bytes, chunk * kChunk, end * kChunk))
       return "the chunk at " + at(chunk * kChunk) + " is given away, but belongs to no program";
+    parts.emplace_back(chunk * kChunk, chunk * kChunk + kHeaderSize);
+    reach = end * kChunk;
   }
+  std::sort(parts.begin(), parts.end());
   std::uint64_t done = 0;
   parts.emplace_back(size, size);
   for (const auto& [first, end] : parts) {

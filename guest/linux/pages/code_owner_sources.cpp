@@ -6,9 +6,8 @@
 #include "guest/linux/pages/direct_map.h"
 #include "guest/linux/pages/vmalloc_areas.h"
 #include "guest/linux/pointers.h"
+#include "guest/linux/views/init_memory.h"
 #include "guest/linux/walkers.h"
-
-#include <unordered_set>
 
 namespace ringside::guest::linux {
 
@@ -133,24 +132,39 @@ void add_module_thunks(Kernel& kernel, Owners& owners) {
   }
 }
 
+namespace {
+
+/// How much the kernel has given out at `gva` of the memory for code that is shared (from 6.13 on,
+/// mm/execmem.c).
+std::uint64_t given_out(Kernel& kernel, Gva gva) {
+  const auto cache = kernel.find_symbol("execmem_cache");
+  const auto busy = kernel.offset("execmem_cache", "busy_areas");
+  if (!cache || !busy) return 0;
+  constexpr std::uint64_t kMaxPieces = 1u << 16, kMaxPiece = 64u << 20;
+  std::uint64_t size = 0;
+  // What could not be read gives nobody anything.
+  (void)walk_maple_tree(kernel, *cache + *busy, kMaxPieces,
+                        [&](std::uint64_t first, std::uint64_t last, Gva) {
+                          if (first == gva.value && last - first < kMaxPiece) size = last - first + 1;
+                          return size == 0 && first <= gva.value;
+                        });
+  return size;
+}
+
+}  // namespace
+
 void add_freed_module_text(Kernel& kernel, Owners& owners) {
-  const auto list = kernel.find_symbol("init_free_list");
-  if (!list) return;
   const auto text = kernel.field_of("mod_initfree", {"init_text", "module_init"});
   if (!text) return;
   const auto& areas = vmalloc_areas(kernel);
-  // llist_head and llist_node are one pointer each (include/linux/llist.h).
-  std::unordered_set<std::uint64_t> met;
-  auto next = kernel.read_pointer(*list);
-  while (next && next->value != 0 && met.size() < kMaxModules && met.insert(next->value).second) {
-    const Gva entry = *next;
-    if (const auto first = kernel.read_pointer_field(entry, *text); first && first->value != 0)
-      // From 7.0 on it lies in an area that modules share, and how much of it is not told; it is filler again
-      // as soon as it is free.
-      if (const VmallocArea* area = find_area(areas, *first);
-          area != nullptr && area->start == page_of(*first))
-        owners.add({Kind::module_init_text, *first, area->start + area->size - *first, "", entry});
-    next = kernel.read_pointer(entry);
+  for (const Gva entry : init_memory_to_free(kernel)) {
+    const auto first = kernel.read_pointer_field(entry, *text);
+    if (!first || first->value == 0) continue;
+    const VmallocArea* area = find_area(areas, *first);
+    if (area == nullptr) continue;
+    const std::uint64_t size =
+        area->start == page_of(*first) ? area->start + area->size - *first : given_out(kernel, *first);
+    owners.add({Kind::module_init_text, *first, size, "", entry});
   }
 }
 

@@ -24,8 +24,10 @@ void add_modules(Kernel& kernel, Owners& owners) {
     for (const ModuleRegion& region : module.regions) {
       if (region.kind == ModuleRegionKind::text)
         owners.add({Kind::module_text, region.base, region.size, module.name, module.address});
-      // Of a module that is live it has been freed, or will be in a moment; it is in init_free_list then.
-      if (region.kind == ModuleRegionKind::init_text && module.state == ModuleState::coming)
+      // A module that counts as live has it until all that its init began is done; then it gives it up, and
+      // is no longer said to have it (kernel/module/main.c, do_init_module).
+      if (region.kind == ModuleRegionKind::init_text &&
+          (module.state == ModuleState::coming || module.state == ModuleState::live))
         owners.add({Kind::module_init_text, region.base, region.size, module.name, module.address});
     }
 }

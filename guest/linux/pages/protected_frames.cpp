@@ -96,8 +96,13 @@ void collect_rodata(Kernel& kernel, Collector& into) {
   for (const Error& error : listing.problems) into.listing.problem(error);
   for (const Module& module : listing.entries) {
     if (module.state != ModuleState::live) continue;
+    // A module counts as live before what is read-only after its init is: do_init_module() waits in between
+    // for all that was begun asynchronously, and gives up the memory of its init right afterwards
+    // (kernel/module/main.c).
+    const bool in_init = module.region(ModuleRegionKind::init_text) != nullptr;
     for (const ModuleRegion& region : module.regions)
-      if (region.kind == ModuleRegionKind::rodata || region.kind == ModuleRegionKind::ro_after_init)
+      if (region.kind == ModuleRegionKind::rodata ||
+          (region.kind == ModuleRegionKind::ro_after_init && !in_init))
         into.add_mapped(region.base, region.size, "read-only data of " + module.name);
   }
 }

@@ -1,35 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/views/init_memory.h"
 
+#include "base/bytes.h"
+#include "guest/linux/modules.h"
+#include "guest/linux/pointers.h"
 #include "guest/linux/walkers.h"
+
+#include <set>
+#include <span>
 
 namespace ringside::guest::linux {
 
 namespace {
 
 constexpr std::uint64_t kMaxPools = 1u << 16, kMaxWorkers = 1u << 16;
-constexpr std::uint64_t kPending = 1;  // WORK_STRUCT_PENDING_BIT, include/linux/workqueue.h
+constexpr std::uint64_t kUpperHalf = 0x1ffff;  // the upper bits of addresses of the kernel
+constexpr std::uint64_t kPending = 1;          // WORK_STRUCT_PENDING_BIT, include/linux/workqueue.h
 
-/// A worker runs `function` (kernel/workqueue_internal.h).
-Result<bool> some_worker_runs(Kernel& kernel, Gva function) {
+/// The tasks of the workers that run `function` (kernel/workqueue_internal.h).
+Result<std::vector<Gva>> who_runs(Kernel& kernel, Gva function) {
   RINGSIDE_TRY(const Gva pools, kernel.symbol("worker_pool_idr"));
   RINGSIDE_TRY(const Field workers, kernel.field("worker_pool", "workers"));
   RINGSIDE_TRY(const Field link, kernel.field("worker", "node"));
   RINGSIDE_TRY(const Field current, kernel.field("worker", "current_func"));
-  bool runs = false;
+  const auto task = kernel.field("worker", "task");
+  std::vector<Gva> tasks;
   std::optional<Error> unread;
   RINGSIDE_CHECK(walk_xarray(kernel, pools, kMaxPools, [&](std::uint64_t, Gva pool) {
     const auto walked = walk_list(kernel, pool + workers.offset, kMaxWorkers, [&](Gva node) {
-      const auto what = kernel.read_pointer_field(Gva{node - Gva{link.offset}}, current);
+      const Gva worker{node - Gva{link.offset}};
+      const auto what = kernel.read_pointer_field(worker, current);
       if (!what) unread = what.error();
-      runs = runs || (what && *what == function);
-      return !runs;
+      if (what && *what == function)
+        tasks.push_back(task ? kernel.read_pointer_field(worker, *task).value_or(Gva{0}) : Gva{0});
+      return true;
     });
     if (!walked) unread = walked.error();
-    return !runs;
+    return true;
   }));
-  if (unread && !runs) return fail(std::move(*unread));
-  return runs;
+  if (unread && tasks.empty()) return fail(std::move(*unread));
+  return tasks;
+}
+
+/// The words of a sleeping task's stack that are in use.
+Result<Bytes> stack_in_use(Kernel& kernel, Gva task) {
+  constexpr std::uint64_t kMostStack = 64u << 10;  // THREAD_SIZE is 16 KiB, or 32 with KASAN
+  RINGSIDE_TRY(const Field stack, kernel.field("task_struct", "stack"));
+  RINGSIDE_TRY(const Field sp, kernel.field("task_struct", "thread.sp"));
+  RINGSIDE_TRY(const Gva bottom, kernel.read_pointer_field(task, stack));
+  RINGSIDE_TRY(const Gva top_of_use, kernel.read_pointer_field(task, sp));
+  if (top_of_use < bottom || top_of_use - bottom >= kMostStack ||
+      top_of_use.value % kernel.pointer_size() != 0)
+    return fail(Errc::malformed, "a stack pointer outside of its stack");
+  // Its size is told by no type: it ends where nothing is mapped, a page at a time.
+  Bytes words;
+  for (Gva at = top_of_use; at - bottom < kMostStack;) {
+    const std::uint64_t size = kPageSize - at.value % kPageSize;
+    const std::size_t had = words.size();
+    words.resize(had + size);
+    if (!kernel.space().read(at, std::span(words).subspan(had))) {
+      words.resize(had);
+      break;
+    }
+    at = at + size;
+  }
+  return words;
+}
+
+/// Takes the list that begins with `entry`; what is none is left at once: its first word must lead on, or be
+/// the end.
+void take_entries(Kernel& kernel, Gva entry, const Field& memory, std::set<std::uint64_t>& into) {
+  while (entry != Gva{0} && into.size() < kMaxModules && !into.contains(entry.value)) {
+    const auto next = kernel.read_pointer(entry);
+    const auto first = kernel.read_pointer_field(entry, memory);
+    if (!next || !first || *first == Gva{0} || first->value % kPageSize != 0) return;
+    into.insert(entry.value);
+    entry = *next;
+  }
 }
 
 Result<bool> frees(Kernel& kernel) {
@@ -39,13 +86,33 @@ Result<bool> frees(Kernel& kernel) {
   RINGSIDE_TRY(const Gva first, kernel.read_pointer(list));
   RINGSIDE_TRY(const Gva data, kernel.read_pointer(work));
   if (first != Gva{0} || (data.value & kPending) != 0) return true;
-  return some_worker_runs(kernel, function);
+  RINGSIDE_TRY(const auto workers, who_runs(kernel, function));
+  return !workers.empty();
 }
 
 }  // namespace
 
 bool frees_init_memory(Kernel& kernel) {
   return frees(kernel).value_or(true);
+}
+
+std::vector<Gva> init_memory_to_free(Kernel& kernel) {
+  std::set<std::uint64_t> entries;
+  const auto list = kernel.find_symbol("init_free_list"), function = kernel.find_symbol("do_free_init");
+  const auto memory = kernel.field_of("mod_initfree", {"init_text", "module_init"});
+  if (!list || !memory) return {};
+  if (const auto first = kernel.read_pointer(*list)) take_entries(kernel, *first, *memory, entries);
+  const auto workers = function ? who_runs(kernel, *function) : std::vector<Gva>{};
+  for (const Gva task : workers.value_or(std::vector<Gva>{})) {
+    const auto words = stack_in_use(kernel, task);
+    if (!words) continue;
+    for (std::size_t at = 0; at + 8 <= words->size(); at += 8)
+      if (const std::uint64_t word = *load_le<std::uint64_t>(*words, at); word >> 47 == kUpperHalf)
+        take_entries(kernel, Gva{word}, *memory, entries);
+  }
+  std::vector<Gva> all;
+  for (const std::uint64_t entry : entries) all.emplace_back(entry);
+  return all;
 }
 
 }  // namespace ringside::guest::linux

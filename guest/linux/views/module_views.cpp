@@ -165,7 +165,10 @@ class Collector {
     if (text == nullptr) return;
     if (areas_whole_) view.memory = area_of(text->base) != nullptr;
     if (!traced_ || !traits_.is_traced()) return;
-    view.traced = traced_->any_in(text->base, text->size);
+    // The first record of a page of them may be of the module's init, until that is given up.
+    const auto* init = module.region(ModuleRegionKind::init_text);
+    view.traced = traced_->any_in(text->base, text->size) ||
+                  (init != nullptr && traced_->any_in(init->base, init->size));
     if (view.traced == false && (!traced_->problems.empty() || !traits_.is_traced_in(text->base, text->size)))
       view.traced = std::nullopt;
   }

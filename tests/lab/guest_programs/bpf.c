@@ -2,6 +2,8 @@
 // lab bpf: loads harmless programs of BPF of several kinds, attaches them and stays. Each does nothing and
 // returns. What a kernel cannot do is left out and said.
 #define _GNU_SOURCE
+#include "bpf.h"
+
 #include "lab.h"
 
 #include <errno.h>
@@ -40,12 +42,11 @@ static const struct bpf_insn kSubprogram[] = {
     {.code = BPF_JMP | BPF_EXIT},
 };
 
-static int bpf(int command, union bpf_attr* attributes) {
+int bpf(int command, union bpf_attr* attributes) {
   return (int)syscall(SYS_bpf, command, attributes, sizeof *attributes);
 }
 
-/// The id of a function in the kernel's types (Documentation/bpf/btf.rst); 0: it has none.
-static unsigned type_id(const char* function) {
+unsigned bpf_type_id(const char* function) {
   static unsigned bytes[4 << 20];
   FILE* file = fopen("/sys/kernel/btf/vmlinux", "re");
   if (!file) return 0;
@@ -83,7 +84,7 @@ static int load_for(unsigned type, const char* name, const struct bpf_insn* inst
   attributes.log_level = 1;
   strncpy(attributes.prog_name, name, sizeof attributes.prog_name - 1);
   attributes.expected_attach_type = attach_type;
-  if (function) attributes.attach_btf_id = type_id(function);
+  if (function) attributes.attach_btf_id = bpf_type_id(function);
   const int fd = bpf(BPF_PROG_LOAD, &attributes);
   if (fd < 0) fprintf(stderr, "lab: no program %s: %s %s\n", name, strerror(errno), log);
   return fd;

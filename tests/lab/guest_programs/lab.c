@@ -33,6 +33,9 @@ static const struct Command kCommands[] = {
     {"send", command_send},
     {"kexec", command_kexec},
     {"bpf", command_bpf},
+    {"busy", command_busy},
+    {"busy-is-root", command_busy_is_root},
+    {"busy-offset", command_busy_offset},
 };
 
 void die(const char* what) {

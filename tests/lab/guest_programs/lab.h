@@ -43,6 +43,9 @@ int command_capture(char** arguments);
 int command_send(char** arguments);
 int command_kexec(char** arguments);
 int command_bpf(char** arguments);
+int command_busy(char** arguments);
+int command_busy_is_root(char** arguments);
+int command_busy_offset(char** arguments);
 
 /// A tar archive (POSIX ustar) that is written to `out`.
 void tar_add(FILE* out, const char* name, const char* bytes, size_t size);

@@ -157,10 +157,18 @@ TEST_F(Looking, KeepsACandidateThatMayStandInThePartThatWasNotRead) {
   EXPECT_TRUE(see(sample.violated({"a"}), 6));
 }
 
-TEST_F(Looking, WhatCannotBeReadIsUnknownAndBeginsAnew) {
+TEST_F(Looking, WhatCannotBeReadIsUnknownAndNotForgotten) {
+  for (int second = 0; second < 4; ++second) see(sample.violated({"a"}), second);
+  EXPECT_EQ(see(sample.unknown("torn"), 4)->verdict, Verdict::unknown);
+  EXPECT_EQ(confirmation.undecided(), 0u);
+  EXPECT_FALSE(see(sample.violated({"a"}), 5)) << "only five looks have shown it";
+  EXPECT_TRUE(see(sample.violated({"a"}), 6));
+}
+
+TEST_F(Looking, BeginsAnewAfterALongTimeInWhichNothingCouldBeRead) {
   for (int second = 0; second < 5; ++second) see(sample.violated({"a"}), second);
-  EXPECT_EQ(see(sample.unknown("gone"), 5)->verdict, Verdict::unknown);
-  EXPECT_FALSE(see(sample.violated({"a"}), 6));
+  for (int second = 5; second < 12; ++second) see(sample.unknown("gone"), second);
+  EXPECT_FALSE(see(sample.violated({"a"}), 12));
 }
 
 TEST_F(Looking, KeepsChecksApart) {

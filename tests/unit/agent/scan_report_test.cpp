@@ -61,7 +61,7 @@ TEST(WatchReporter, PrintsJsonOneObjectALine) {
   FindingLog log;
   reporter.changes(log.update({sample.violated({"a"}, 0), sample.unknown("why", 1)}, at(0)), at(0));
   reporter.guest("gone", "QEMU has ended", at(1));
-  reporter.ended("the guest ended", 1, log, 0, Exit::violations, at(1));
+  reporter.ended("the guest ended", 1, log, {}, 0, Exit::violations, at(1));
   std::istringstream lines(out.str());
   std::vector<std::string> events;
   for (std::string line; std::getline(lines, line);) events.push_back(Json::parse(line)["event"]);

@@ -56,9 +56,25 @@ TEST_F(PackOfBpf, HoldsNothingWhereNoProgramIs) {
   EXPECT_EQ(wrong(), std::nullopt);
 }
 
-TEST_F(PackOfBpf, GivesNoChunkToNobody) {
+TEST_F(PackOfBpf, MayHaveRoomForAProgramThatIsNotThereYet) {
+  add_program();
+  pack.bitmap[1] |= 0b11;
+  EXPECT_EQ(wrong(), std::nullopt) << "as it was wiped";
+  const std::size_t header = 64 * 64;
+  bytes[header] = std::byte{100};
+  bytes[header + 1] = bytes[header + 2] = bytes[header + 3] = std::byte{0};
+  EXPECT_EQ(wrong(), std::nullopt) << "with the size of what will stand there";
+  bytes[header] = std::byte{129};
+  EXPECT_THAT(wrong(), Optional(HasSubstr("is given away"))) << "more than there is room for";
+  bytes[header] = std::byte{100};
+  bytes[header + 4] = std::byte{0xe9};
+  EXPECT_THAT(wrong(), Optional(HasSubstr("is given away"))) << "with code";
+}
+
+TEST_F(PackOfBpf, GivesNoChunkWithCodeToNobody) {
   add_program();
   pack.bitmap[1] |= 1;
+  bytes[64 * 64 + 8] = std::byte{0xe9};
   EXPECT_THAT(wrong(), Optional(HasSubstr("the chunk at " + to_string(kPack + 64 * 64) + " is given away")));
   extents.clear();
   pack.bitmap[1] = 0;

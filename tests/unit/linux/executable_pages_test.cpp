@@ -95,19 +95,22 @@ TEST_F(CodeOfAKernel, FillerElsewhereIsNobodys) {
   EXPECT_EQ(found.entries[1].owner, std::nullopt);
 }
 
-TEST_F(CodeOfAKernel, InitTextCountsOnlyWhileAModuleIsLoaded) {
+TEST_F(CodeOfAKernel, InitTextCountsUntilAModuleGivesItUp) {
   const Gva module = world.modules.add("loading", 1);
   world.modules.set_region(module, {ModuleRegionKind::init_text, kPool, 0x1000});
   world.map(kPool, 0x3010000, PageWorld::kText);
   EXPECT_EQ(look().entries.back().owner, Kind::module_init_text);
 
-  PageWorld later;
-  const Gva live = later.modules.add("live", 0);
-  later.modules.set_region(live, {ModuleRegionKind::init_text, kPool, 0x1000});
-  later.map(kPool, 0x3010000, PageWorld::kText);
-  const auto found = executable_pages(later.kernel, true);
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->entries.back().owner, std::nullopt);
+  // A module counts as live before its init is over, and as one that goes long after.
+  for (const std::uint32_t state : {0u, 2u}) {
+    PageWorld later;
+    const Gva other = later.modules.add("other", state);
+    later.modules.set_region(other, {ModuleRegionKind::init_text, kPool, 0x1000});
+    later.map(kPool, 0x3010000, PageWorld::kText);
+    const auto found = executable_pages(later.kernel, true);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->entries.back().owner, state == 0 ? std::optional(Kind::module_init_text) : std::nullopt);
+  }
 }
 
 TEST_F(CodeOfAKernel, TheRealModePageStandsInItsOwnFrame) {

@@ -277,6 +277,21 @@ TEST(Sockets, ANamespaceThatIsNotListedIsTold) {
   EXPECT_NE(problems(listing).find("network namespace is none that is listed"), std::string::npos);
 }
 
+TEST(Sockets, ANamespaceInTheMakingOrTornDownIsNotMissed) {
+  NetWorld world;
+  const Gva made = world.kernel.allocate(NetWorld::Net::size);
+  const Gva torn_down = world.kernel.allocate(NetWorld::Net::size);
+  world.kernel.put_pointer(torn_down + NetWorld::Net::list, 0x1000);
+  for (const Gva net : {made, torn_down}) {
+    const Gva sk = world.add_sock(kAfInet, kStream, 6, kTcpListen, 840);
+    world.kernel.put_pointer(sk + S::net, net.value);
+    world.into_listeners(sk);
+  }
+  EXPECT_EQ(problems(all(world)), "");
+  world.kernel.put(torn_down + NetWorld::Net::users, std::uint32_t{1});
+  EXPECT_NE(problems(all(world)).find("network namespace is none that is listed"), std::string::npos);
+}
+
 TEST(Sockets, ALoopInAChainEndsThatChainOnly) {
   NetWorld world;
   const Gva looped = world.add_sock(kAfInet, kStream, 6, 1, 850),

@@ -31,8 +31,8 @@ class NetWorld {
                                    port_id = 200, peer_port_id = 204, netlink_node = 208, full_size = 256;
   };
   struct Net {
-    static constexpr std::uint32_t list = 16, inum = 40, devices = 48, tcp = 64, udp = 72, unix_buckets = 80,
-                                   packets = 88, xdp = 96, size = 128;
+    static constexpr std::uint32_t users = 0, list = 16, inum = 40, devices = 48, tcp = 64, udp = 72,
+                                   unix_buckets = 80, packets = 88, xdp = 96, size = 128;
   };
   struct Device {
     static constexpr std::uint32_t list = 8, name = 32, index = 48, address = 56, address_length = 64,
@@ -316,7 +316,8 @@ inline void NetWorld::describe() {
              unx = older_ ? add("", 8, {{"unused", pointer, 0}}) : add("", 8, {{"table", unix_table, 0}}),
              packet = add("", 8, {{"sklist", head, 0}}), xdp = add("", 8, {{"list", head, 0}});
   add("net", Net::size,
-      {{"list", list, Net::list},
+      {{"count", btf.struct_("refcount_t", 4, {{"refs", atomic, 0}}), Net::users},
+       {"list", list, Net::list},
        {"ns", ns, Net::inum},
        {"dev_base_head", list, Net::devices},
        {"ipv4", ipv4, Net::tcp},

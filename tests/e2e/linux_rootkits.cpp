@@ -22,7 +22,7 @@ namespace {
 
 std::vector<std::string> kernels() {
   const char* chosen = std::getenv("RINGSIDE_ROOTKIT_KERNELS");
-  std::string list = chosen == nullptr ? "6.1-cloud sid-cloud" : chosen;
+  std::string list = chosen == nullptr ? "6.1-cloud 5.10-cloud" : chosen;
   if (list == "all") {
     const auto known = run_program({RINGSIDE_SOURCE_DIR "/scripts/lab/fetch-kernel", "--list"});
     list = known ? known->out : "";

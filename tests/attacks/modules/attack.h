@@ -106,7 +106,9 @@ static inline void nobody_stop(struct nobody *nobody, unsigned long set_memory_n
 
 /* mov eax, imm32; ret: a function that returns a number and does nothing. */
 #define RETURNS(number) \
-	{ 0xb8, (u8)(number), (u8)((number) >> 8), (u8)((number) >> 16), (u8)((number) >> 24), 0xc3 }
+	{ \
+		0xb8, (u8)(number), (u8)((number) >> 8), (u8)((number) >> 16), (u8)((number) >> 24), 0xc3 \
+	}
 
 /* The 5 bytes that ftrace patches at the start of a function. */
 static inline u8 *ftrace_site(unsigned long function)

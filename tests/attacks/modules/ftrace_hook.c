@@ -12,7 +12,8 @@ KERNEL_SYMBOL_SWAPOFF;
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define ftrace_regs pt_regs
 #endif
-static void notrace hooked_trace(unsigned long ip, unsigned long parent, struct ftrace_ops *ops, struct ftrace_regs *regs)
+static void notrace hooked_trace(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+				 struct ftrace_regs *regs)
 {
 }
 

@@ -55,7 +55,8 @@ static int __init start(void)
 		unsigned long first = pte_val(original) & PTE_PFN_MASK & PMD_MASK;
 		unsigned long frame = i == ((page >> PAGE_SHIFT) & 511) ? page_to_phys(copy) : first + i * PAGE_SIZE;
 
-		((unsigned long *)page_address(table))[i] = frame | (pte_val(original) & ~PTE_PFN_MASK & ~(unsigned long)_PAGE_PSE);
+		((unsigned long *)page_address(table))[i] =
+			frame | (pte_val(original) & ~PTE_PFN_MASK & ~(unsigned long)_PAGE_PSE);
 	}
 	set_entry(__pte(page_to_phys(table) | _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED));
 	return 0;

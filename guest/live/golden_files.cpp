@@ -123,6 +123,20 @@ Result<std::shared_ptr<const linux::GoldenKernel>> GoldenFiles::kernel(const lin
   return kernel;
 }
 
+std::uint64_t GoldenFiles::revision() {
+  // A file that is put into a folder, or taken out, changes the folder's time.
+  std::uint64_t revision = 0;
+  const auto add = [&](const fs::path& folder) {
+    std::error_code error;
+    const auto changed = fs::last_write_time(folder, error);
+    if (!error) revision = revision * 31 + static_cast<std::uint64_t>(changed.time_since_epoch().count());
+  };
+  add(directory(true));
+  add(directory(false));
+  each_file(directory(false), [&](const fs::directory_entry& release) { add(release.path()); });
+  return revision;
+}
+
 /// Read again when something was added or removed.
 const GoldenFiles::Release& GoldenFiles::release(const std::string& name) {
   std::error_code error;

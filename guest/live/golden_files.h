@@ -22,6 +22,7 @@ class GoldenFiles final : public linux::GoldenStore {
 
   Result<std::shared_ptr<const linux::GoldenKernel>> kernel(const linux::GoldenKernelKey& key) override;
   Result<std::shared_ptr<const linux::GoldenModule>> module(const linux::GoldenModuleKey& key) override;
+  std::uint64_t revision() override;
 
   struct Entry {
     bool kernel = false;

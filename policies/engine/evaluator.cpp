@@ -33,6 +33,7 @@ struct Memo {
   guest::ReadSet reads;
   std::vector<guest::x86::CpuState> cpus;
   guest::memory::MemoryMap map;
+  std::uint64_t golden = 0;  ///< GoldenStore::revision(): vendors' files are in no read set
   bool reusable = false;
   unsigned changes = 0;  ///< evaluations because something had changed
 };
@@ -69,19 +70,25 @@ class EvaluatorImpl final : public Evaluator {
 
  private:
   Memo run(const Policy& policy, std::size_t first, std::size_t count, guest::Snapshot& snapshot);
-  bool refresh(const Policy& policy, Memos& memos, guest::Snapshot& snapshot,
+  bool refresh(const Policy& policy, Memos& memos, std::uint64_t golden, guest::Snapshot& snapshot,
                guest::memory::PhysicalMemory& memory);
   CheckResult run_check(const Policy& policy, const Check& check, bool& reusable);
   void take_rows(CheckResult& result, QueryResult rows) const;
   std::vector<std::string> missing_in_baseline(const Check& check) const;
   std::vector<std::string> incomplete_in_baseline(const Check& check) const;
-  bool stands(Memo& memo, guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory) const;
+  bool stands(Memo& memo, std::uint64_t golden, guest::Snapshot& snapshot,
+              guest::memory::PhysicalMemory& memory) const;
 
   const std::vector<Policy>& policies_;
   std::vector<Memos> memos_;  // one a policy
   std::unique_ptr<Database> database_;
   std::optional<Baseline> baseline_;
 };
+
+std::uint64_t golden_revision(const guest::Snapshot& snapshot) {
+  auto* const store = snapshot.kept<guest::linux::GoldenStore>();
+  return store == nullptr ? 0 : store->revision();
+}
 
 /// As select(), for policies that need the vendor's kernel. Only "nothing of that release was imported" makes
 /// them not applicable: of what was imported but does not fit, a guest may have been made to say so.
@@ -239,14 +246,13 @@ Memo EvaluatorImpl::run(const Policy& policy, std::size_t first, std::size_t cou
   const Recording recording(snapshot, memo.reads);
   database_->bind(&snapshot);
   const auto excluded = select(policy.guests, snapshot);
-  // What was imported is in no read set: it may come at any time.
-  if (excluded && policy.guests.golden) memo.reusable = false;
   for (const auto& check : std::span(policy.checks).subspan(first, count))
     memo.results.push_back(excluded ? CheckResult{&policy, &check, excluded->first, {}, {excluded->second}}
                                     : run_check(policy, check, memo.reusable));
   database_->bind(nullptr);
   memo.cpus = snapshot.cpus(RegisterGroups::none);
   memo.map = snapshot.map();
+  memo.golden = golden_revision(snapshot);
   return memo;
 }
 
@@ -271,24 +277,24 @@ std::vector<CheckResult> EvaluatorImpl::evaluate(guest::Snapshot& snapshot) {
 }
 
 /// True if nothing that the verdict was computed from has changed.
-bool EvaluatorImpl::stands(Memo& memo, guest::Snapshot& snapshot,
+bool EvaluatorImpl::stands(Memo& memo, std::uint64_t golden, guest::Snapshot& snapshot,
                            guest::memory::PhysicalMemory& memory) const {
-  return memo.reusable && memo.map == snapshot.map() &&
+  return memo.reusable && memo.map == snapshot.map() && memo.golden == golden &&
          memo.reads.registers_equal(memo.cpus, snapshot.cpus(RegisterGroups::none)) &&
          roots_agree(memo.reads, memo.cpus, snapshot.cpus(RegisterGroups::none), memory) &&
          memo.reads.unchanged_in(memory);
 }
 
 /// Evaluates again what does not stand; false if all of it did.
-bool EvaluatorImpl::refresh(const Policy& policy, Memos& memos, guest::Snapshot& snapshot,
-                            guest::memory::PhysicalMemory& memory) {
+bool EvaluatorImpl::refresh(const Policy& policy, Memos& memos, std::uint64_t golden,
+                            guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory) {
   if (memos.empty()) {
     memos.push_back(run(policy, 0, policy.checks.size(), snapshot));
     return true;
   }
   bool changed = false;
   for (Memo& memo : memos) {
-    if (stands(memo, snapshot, memory)) continue;
+    if (stands(memo, golden, snapshot, memory)) continue;
     changed = true;
     const unsigned changes = memo.changes + 1;
     memo = run(policy, memo.first, memo.results.size(), snapshot);
@@ -305,8 +311,9 @@ std::vector<CheckResult> EvaluatorImpl::tick(guest::Snapshot& snapshot, guest::m
                                              unsigned* evaluated) {
   std::vector<CheckResult> all;
   unsigned count = 0;
+  const std::uint64_t golden = golden_revision(snapshot);
   for (std::size_t i = 0; i < policies_.size(); ++i) {
-    if (refresh(policies_[i], memos_[i], snapshot, memory)) ++count;
+    if (refresh(policies_[i], memos_[i], golden, snapshot, memory)) ++count;
     for (const Memo& memo : memos_[i]) all.insert(all.end(), memo.results.begin(), memo.results.end());
   }
   if (evaluated != nullptr) *evaluated = count;

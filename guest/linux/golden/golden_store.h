@@ -4,6 +4,7 @@
 #include "guest/linux/golden/kernel_file.h"
 #include "guest/linux/golden/module_file.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ class GoldenStore {
   virtual Result<std::shared_ptr<const GoldenKernel>> kernel(const GoldenKernelKey& key) = 0;
   /// The same by release and name; also `mismatch` if several may be meant.
   virtual Result<std::shared_ptr<const GoldenModule>> module(const GoldenModuleKey& key) = 0;
+  /// Another number once something was added or removed: what was computed before no longer holds.
+  virtual std::uint64_t revision() { return 0; }
 };
 
 }  // namespace ringside::guest::linux

@@ -50,6 +50,22 @@ TEST(GoldenFiles, AnotherProcessFindsWhatWasImported) {
   EXPECT_TRUE(files.list()[0].kernel);
 }
 
+TEST(GoldenFiles, TheRevisionChangesWithWhatIsThere) {
+  TemporaryDirectory state;
+  GoldenFiles files(state.path()), other(state.path());
+  const auto empty = files.revision();
+  EXPECT_EQ(files.revision(), empty);
+  other.add_kernel(GoldenWorld().payload()).value();
+  const auto kernel = files.revision();
+  EXPECT_NE(kernel, empty);
+  other.add_module(module_file("some_module")).value();
+  const auto module = files.revision();
+  EXPECT_NE(module, kernel);
+  other.remove(std::string(GoldenWorld::kBuildId)).value();
+  EXPECT_NE(files.revision(), module);
+  EXPECT_EQ(files.revision(), other.revision());
+}
+
 TEST(GoldenFiles, ModulesGoWithTheLastKernelOfTheirRelease) {
   TemporaryDirectory state;
   GoldenFiles files(state.path());

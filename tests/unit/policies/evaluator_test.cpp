@@ -2,6 +2,7 @@
 #include "policies/engine/evaluator.h"
 
 #include "fake_guest.h"
+#include "guest/linux/golden/golden_store.h"
 
 #include <gmock/gmock.h>
 
@@ -314,6 +315,38 @@ TEST_F(EvaluatorTest, TickEvaluatesWhatDependsOnAChangeOnly) {
   verdicts.clear();
   EXPECT_EQ(tick(&verdicts), 2u);  // the rights in the page walk depend on CR0 too
   EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::violated));
+}
+
+/// Vendors' files, none of which fits.
+class OtherFiles : public guest::linux::GoldenStore {
+ public:
+  Result<std::shared_ptr<const guest::linux::GoldenKernel>> kernel(
+      const guest::linux::GoldenKernelKey&) override {
+    return fail(Errc::not_found, "no such kernel");
+  }
+  Result<std::shared_ptr<const guest::linux::GoldenModule>> module(
+      const guest::linux::GoldenModuleKey&) override {
+    return fail(Errc::not_found, "no such module");
+  }
+  std::uint64_t revision() override { return number; }
+  std::uint64_t number = 1;
+};
+
+TEST_F(EvaluatorTest, WhatIsImportedIsUsedAtTheNextTick) {
+  load({kUserGates, kWx});
+  const auto files = std::make_shared<OtherFiles>();
+  const auto tick_with_files = [&] {
+    const auto snapshot = guest.snapshot();
+    snapshot->keep<guest::linux::GoldenStore>(files);
+    unsigned evaluated = 99;
+    evaluator->tick(*snapshot, guest.memory, &evaluated);
+    return evaluated;
+  };
+  EXPECT_EQ(tick_with_files(), 2u);
+  EXPECT_EQ(tick_with_files(), 0u);
+  ++files->number;
+  EXPECT_EQ(tick_with_files(), 2u);
+  EXPECT_EQ(tick_with_files(), 0u);
 }
 
 TEST_F(EvaluatorTest, WhatChangesAllTheTimeSoonCostsOnlyTheChecksThatLookAtIt) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/evaluator.h"
 
+#include "guest/linux/golden/golden_store.h"
 #include "guest/linux/golden/kernel_reference.h"
 #include "guest/x86/page_tables.h"
 #include "policies/engine/compile.h"

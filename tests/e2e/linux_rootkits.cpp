@@ -30,6 +30,9 @@ std::vector<std::string> kernels() {
   std::istringstream words(list);
   std::vector<std::string> all;
   for (std::string word; words >> word;) all.push_back(word);
+  // Kernels of 32 bits: the modules build, what they look for has other names there.
+  if (chosen != nullptr && std::string(chosen) == "all")
+    std::erase_if(all, [](const std::string& name) { return name.find("686") != std::string::npos; });
   return all;
 }
 

@@ -48,7 +48,8 @@ Result<bool> Kernel::booted() {
   RINGSIDE_TRY(const Types* known, types());
   RINGSIDE_TRY(const std::int64_t running, known->enumerator("system_states", "SYSTEM_RUNNING"));
   RINGSIDE_TRY(const auto now, read<std::uint32_t>(state));
-  return now == static_cast<std::uint32_t>(running);
+  // What comes after it: the machine halts, restarts or is being suspended (include/linux/kernel.h).
+  return now >= static_cast<std::uint32_t>(running);
 }
 
 Result<Gva> Kernel::read_pointer(Gva gva) {

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { kLeftOut = 77, kRoundSeconds = 120, kTries = 3, kSlots = 8 };
+enum { kLeftOut = 77, kRoundSeconds = 600, kTries = 3, kSlots = 8 };
 
 static const struct Storm* const kAll[] = {kTaskStorms, kMemoryStorms, kFilterStorms, kSocketStorms,
                                            kBpfStorms,  kPerfStorms,   kMachineStorms};

@@ -159,16 +159,23 @@ Bytes apply_relocated(Disassembler& disassembler, const Alternative& alternative
 
 }  // namespace
 
-std::vector<Bytes> optimized(BootFacts& facts, std::uint64_t at, ByteView code) {
-  std::vector<Bytes> out{Bytes(code.begin(), code.end())};
+const std::vector<Bytes>& optimized(BootFacts& facts, const Bytes& code) {
+  // Jumps are compared by how far they go: where the code stands does not matter.
+  constexpr std::uint64_t kAnywhere = 0;
+  auto [known, fresh] = facts.optimized_codes().try_emplace(code);
+  std::vector<Bytes>& out = known->second;
+  if (!fresh) return out;
+  out.push_back(code);
   Disassembler* disassembler = facts.disassembler();
   if (disassembler == nullptr) return out;
   for (const NopStyle& style : facts.nops()) {
-    out.push_back(out.front());
-    merge_single_nops(*disassembler, at, out.back(), style);
-    out.push_back(out.front());
-    merge_nops(*disassembler, at, out.back(), style);
+    out.push_back(code);
+    merge_single_nops(*disassembler, kAnywhere, out.back(), style);
+    out.push_back(code);
+    merge_nops(*disassembler, kAnywhere, out.back(), style);
   }
+  std::sort(out.begin() + 1, out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
 }
 

@@ -15,7 +15,7 @@ std::vector<Bytes> applied(BootFacts& facts, const Alternative& alternative, Byt
                            ByteView original);
 
 /// What `code` becomes whose alternative was not chosen: as it is, and with its NOPs made fewer and longer,
-/// in each way (optimize_nops).
-std::vector<Bytes> optimized(BootFacts& facts, std::uint64_t at, ByteView code);
+/// in each way (optimize_nops). Found out once: the same few pieces of code stand in thousands of places.
+const std::vector<Bytes>& optimized(BootFacts& facts, const Bytes& code);
 
 }  // namespace ringside::guest::linux

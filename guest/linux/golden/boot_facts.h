@@ -61,6 +61,8 @@ class BootFacts {
 
   const std::vector<NopStyle>& nops() const { return nops_; }
   x86::Disassembler* disassembler();  ///< nullptr: cannot be used
+  /// What optimized() has found out.
+  std::map<Bytes, std::vector<Bytes>>& optimized_codes() { return optimized_codes_; }
 
  private:
   std::optional<std::uint64_t> symbol(std::string_view name) const;
@@ -77,6 +79,7 @@ class BootFacts {
   std::array<std::array<std::uint64_t, 16>, 4> thunks_{};  ///< by Thunk and register; 0: there is none
   bool counts_calls_ = false;
   std::optional<bool> uniprocessor_;
+  std::map<Bytes, std::vector<Bytes>> optimized_codes_;
   std::vector<std::uint32_t> features_;
   std::optional<std::uint64_t> pv_ops_;
   std::uint64_t bug_function_ = 0;

@@ -262,7 +262,7 @@ void BootForms::retpoline_forms(const Bytes& code, std::uint64_t at, ByteView ac
       Bytes filled = form;
       if (trap) filled.push_back(kInt3);
       filled.resize(code.size(), kNop);
-      for (Bytes& one : optimized(facts_, at, filled)) into.push_back(std::move(one));
+      for (const Bytes& one : optimized(facts_, filled)) into.push_back(one);
     }
   }
   const auto redirected = [&](std::uint64_t thunk) {
@@ -326,7 +326,7 @@ BootForms::Forms BootForms::alternative_forms(const BootPlace& place, unsigned d
   Forms out;
   const Forms originals = variants(at, place.size, place.index, depth);
   for (const Bytes& original : originals)
-    for (Bytes& form : optimized(facts_, at, original)) out.push_back(std::move(form));
+    for (const Bytes& form : optimized(facts_, original)) out.push_back(form);
   for (Alternative alternative : places_.alternatives(place.index)) {
     if (is_left(alternative)) continue;
     // What was there before is gone.
@@ -343,7 +343,7 @@ BootForms::Forms BootForms::alternative_forms(const BootPlace& place, unsigned d
           Bytes form = vendor;
           put(form, 0, code);
           // A later one that is not chosen goes over it once more.
-          for (Bytes& again : optimized(facts_, at, form)) out.push_back(std::move(again));
+          for (const Bytes& again : optimized(facts_, form)) out.push_back(again);
         }
         if (own_size == place.size) break;
       }

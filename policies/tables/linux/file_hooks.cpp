@@ -78,8 +78,6 @@ Table operation_functions_table() {
           .example = "SELECT type, slot, symbol FROM operation_functions WHERE name = 'root proc'",
           .in_baseline = false,
           .baseline_where = {},
-          // Pages all over the kernel's read-only data.
-          .bulk = true,
           .fill = fill_hooks<linux::operation_functions, HookColumn::group, HookColumn::name,
                              HookColumn::slot, HookColumn::object>};
 }

@@ -45,6 +45,11 @@ bool may_be_empty(std::string_view table) {
   return names.contains(table);
 }
 
+/// Tables that are younger than the recordings, which lack pages of them.
+bool is_younger(std::string_view table) {
+  return table == "vdso_images" || table == "process_vdso" || table == "operation_functions";
+}
+
 TEST_P(RecordedTables, AreReadToTheirLastColumnOrSayWhatIsMissing) {
   for (const auto& table : tables()) {
     if (table.bulk) continue;  // snapshots hold these only when asked to
@@ -62,7 +67,8 @@ TEST_P(RecordedTables, AreReadToTheirLastColumnOrSayWhatIsMissing) {
     ASSERT_TRUE(result.has_value()) << table.name << ": " << result.error().message;
     const bool empty = std::get<std::int64_t>(result->rows.at(0).at(0)) == 0;
     EXPECT_FALSE(empty && !may_be_empty(table.name)) << table.name;
-    for (const auto& why : result->incomplete) ADD_FAILURE() << why;
+    for (const auto& why : result->incomplete)
+      EXPECT_TRUE(is_younger(table.name) && why.find("not in the snapshot file") != std::string::npos) << why;
   }
 }
 

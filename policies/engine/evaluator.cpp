@@ -25,6 +25,8 @@ constexpr QueryLimits kCheckLimits{.max_rows = 1000, .time = std::chrono::millis
 
 /// How often what a policy was computed from may change before its checks are watched one by one.
 constexpr unsigned kChangesUntilSplit = 3;
+/// Checks that read megabytes read the same ones: apart, each would keep and compare them again.
+constexpr std::size_t kMostToSplit = 1u << 20;
 
 /// What the last evaluation of some checks of a policy, one after another, said, and what it was computed
 /// from.
@@ -301,7 +303,8 @@ bool EvaluatorImpl::refresh(const Policy& policy, Memos& memos, std::uint64_t go
     memo = run(policy, memo.first, memo.results.size(), snapshot);
     memo.changes = changes;
   }
-  if (memos.size() == 1 && policy.checks.size() > 1 && memos[0].changes >= kChangesUntilSplit) {
+  if (memos.size() == 1 && policy.checks.size() > 1 && memos[0].changes >= kChangesUntilSplit &&
+      memos[0].reads.bytes() <= kMostToSplit) {
     memos.clear();
     for (std::size_t i = 0; i < policy.checks.size(); ++i) memos.push_back(run(policy, i, 1, snapshot));
   }

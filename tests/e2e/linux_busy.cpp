@@ -4,6 +4,7 @@
 //   RINGSIDE_BUSY_SECONDS=600                     how long on each kernel (60)
 //   RINGSIDE_BUSY_KERNELS="5.10-cloud 6.12-cloud" other kernels than the default one; `all`: all that there
 //   are RINGSIDE_BUSY_STORMS="modules nftables"       only these storms
+#include "tests/e2e/support/kernel_test_name.h"
 #include "tests/e2e/support/program.h"
 
 #include <fmt/format.h>
@@ -311,12 +312,7 @@ TEST_P(LinuxBusy, AHealthyGuestGivesNoFinding) {
   EXPECT_EQ(guest.run("echo alive"), "alive\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, LinuxBusy, testing::ValuesIn(kernels()), [](const auto& test) {
-  std::string name = test.param;
-  std::ranges::replace_if(
-      name, [](char c) { return c == '.' || c == '-'; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, LinuxBusy, testing::ValuesIn(kernels()), kernel_test_name<std::string>);
 
 }  // namespace
 }  // namespace ringside::lab

@@ -7,6 +7,7 @@
 #include "policies/engine/database.h"
 #include "policies/engine/evaluator.h"
 #include "tests/e2e/support/attached.h"
+#include "tests/e2e/support/kernel_test_name.h"
 #include "tests/e2e/support/program.h"
 #include "tests/e2e/support/rows.h"
 
@@ -395,12 +396,7 @@ TEST_P(LinuxGolden, WhatWasChangedBeforeTheFirstLookIsFound) {
   EXPECT_EQ(guest_->run("cat /proc/cmdline >/dev/null && echo alive"), "alive\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, LinuxGolden, testing::ValuesIn(kernels()), [](const auto& test) {
-  std::string name = test.param;
-  std::ranges::replace_if(
-      name, [](char c) { return c == '.' || c == '-'; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, LinuxGolden, testing::ValuesIn(kernels()), kernel_test_name<std::string>);
 
 }  // namespace
 }  // namespace ringside::lab

@@ -4,6 +4,7 @@
 #include "tests/e2e/support/attached.h"
 #include "tests/e2e/support/file_oracle.h"
 #include "tests/e2e/support/kernel_state_oracle.h"
+#include "tests/e2e/support/kernel_test_name.h"
 #include "tests/e2e/support/module_oracle.h"
 #include "tests/e2e/support/socket_oracle.h"
 #include "tests/e2e/support/task_oracle.h"
@@ -67,12 +68,7 @@ TEST_P(LinuxObjects, TablesEqualProc) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, LinuxObjects,
                          testing::Values("5.10-cloud", "6.1-cloud", "6.12-cloud", "sid-cloud"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::ranges::replace_if(
-                               name, [](char c) { return c == '.' || c == '-'; }, '_');
-                           return name;
-                         });
+                         kernel_test_name<const char*>);
 
 }  // namespace
 }  // namespace ringside::lab

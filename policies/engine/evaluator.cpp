@@ -69,7 +69,8 @@ class EvaluatorImpl final : public Evaluator {
   std::vector<CheckResult> evaluate(guest::Snapshot& snapshot) override;
   std::vector<CheckResult> evaluate(const Policy& policy, guest::Snapshot& snapshot) override;
   std::vector<CheckResult> tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
-                                unsigned* evaluated) override;
+                                unsigned* evaluated,
+                                const std::function<bool(const Policy&)>& due) override;
 
  private:
   Memo run(const Policy& policy, std::size_t first, std::size_t count, guest::Snapshot& snapshot);
@@ -312,11 +313,13 @@ bool EvaluatorImpl::refresh(const Policy& policy, Memos& memos, std::uint64_t go
 }
 
 std::vector<CheckResult> EvaluatorImpl::tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
-                                             unsigned* evaluated) {
+                                             unsigned* evaluated,
+                                             const std::function<bool(const Policy&)>& due) {
   std::vector<CheckResult> all;
   unsigned count = 0;
   const std::uint64_t golden = golden_revision(snapshot);
   for (std::size_t i = 0; i < policies_.size(); ++i) {
+    if (due && !due(policies_[i])) continue;
     if (refresh(policies_[i], memos_[i], golden, snapshot, memory)) ++count;
     for (const Memo& memo : memos_[i]) all.insert(all.end(), memo.results.begin(), memo.results.end());
   }

@@ -4,6 +4,7 @@
 // Before any system header can: see there.
 #include "guest/linux/linux_macro.h"
 #include "guest/linux/symboliser.h"
+#include "guest/linux/views/held_locks.h"
 #include "policies/engine/virtual_table.h"
 
 #include <string>
@@ -104,6 +105,18 @@ void read_u64_function(sqlite3_context* call, int, sqlite3_value** argv) {
     report(call, "read_u64", {value.error()});
 }
 
+/// mutex_owner('name'): the task that holds a mutex of the kernel, 0 if nobody does.
+void mutex_owner_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "mutex_owner");
+  if (kernel == nullptr) return;
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(argv[0]));
+  if (text == nullptr) return sqlite3_result_error_nomem(call);
+  const std::string_view name(text, static_cast<std::size_t>(sqlite3_value_bytes(argv[0])));
+  if (const auto owner = guest::linux::mutex_owner(*kernel, name))
+    sqlite3_result_int64(call, static_cast<sqlite3_int64>(owner->value));
+}
+
 /// required(x, 'why'): x; where it is NULL, the answer is incomplete and says why.
 void required_function(sqlite3_context* call, int, sqlite3_value** argv) {
   if (!is_null(argv)) return sqlite3_result_value(call, argv[0]);
@@ -130,6 +143,7 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
          add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
+         add("mutex_owner", 0, mutex_owner_function) &&
          add("required", 0, required_function, 2);
 }
 

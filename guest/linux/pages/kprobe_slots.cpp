@@ -71,15 +71,17 @@ class Probes {
     probes.emplace(slot, std::move(probe));
     return {};
   }
-  /// A detour covers what follows the first byte; it is kept beside the kprobe.
+  /// A detour covers what follows the first byte; it is kept beside the kprobe when the detour is written, which is some
+  /// time after the kprobe counts as optimised (kernel/kprobes.c, optimize_kprobe and kprobe_optimizer).
   Result<void> restore(Gva object, ProbedInstruction& probe) {
     RINGSIDE_TRY(const auto inner, kernel_.offset("optimized_kprobe", "kp"));
     RINGSIDE_TRY(const Field kept, kernel_.field("optimized_kprobe", "optinsn.copied_insn"));
     std::array<std::byte, kJump - 1> bytes{};
     const std::size_t count = std::min<std::size_t>({kept.size, bytes.size(), probe.bytes.size() - 1});
+    probe.kept = probe.bytes;
     RINGSIDE_CHECK(
         kernel_.space().read(Gva{object - Gva{inner}} + kept.offset, std::span(bytes).first(count)));
-    std::copy_n(bytes.begin(), count, probe.bytes.begin() + 1);
+    std::copy_n(bytes.begin(), count, probe.kept.begin() + 1);
     return {};
   }
 
@@ -120,16 +122,19 @@ Result<SlotPage> slot_page(Kernel& kernel, Gva page) {
 
 }  // namespace
 
-std::optional<std::string> wrong_in_slot(ByteView bytes, Gva slot, const ProbedInstruction& original) {
-  const std::size_t size = original.bytes.size();
+namespace {
+
+std::optional<std::string> no_copy_of(const Bytes& instruction, ByteView bytes, Gva slot,
+                                      const ProbedInstruction& original) {
+  const std::size_t size = instruction.size();
   const auto wrong = [&](std::size_t offset) {
     return "at " + to_string(slot + offset) + ": no copy of the instruction at " + to_string(original.at);
   };
   if (size == 0 || size > bytes.size()) return wrong(0);
   for (std::size_t i = 0; i < size; ++i) {
-    if (bytes[i] == original.bytes[i]) continue;
+    if (bytes[i] == instruction[i]) continue;
     std::size_t first = i < 3 ? 0 : i - 3;
-    while (first <= i && !is_moved(bytes.first(size), original.bytes, first, slot, original.at)) ++first;
+    while (first <= i && !is_moved(bytes.first(size), instruction, first, slot, original.at)) ++first;
     if (first > i) return wrong(i);
     i = first + 3;
   }
@@ -143,6 +148,14 @@ std::optional<std::string> wrong_in_slot(ByteView bytes, Gva slot, const ProbedI
   }
   if (original.may_end_so || rest.empty() || rest[0] == kInt3) return std::nullopt;
   return wrong(size);
+}
+
+}  // namespace
+
+std::optional<std::string> wrong_in_slot(ByteView bytes, Gva slot, const ProbedInstruction& original) {
+  auto wrong = no_copy_of(original.bytes, bytes, slot, original);
+  if (wrong && !original.kept.empty()) wrong = no_copy_of(original.kept, bytes, slot, original);
+  return wrong;
 }
 
 Result<std::optional<std::string>> check_kprobe_slots(Kernel& kernel, const KernelMappings& mappings,

@@ -23,4 +23,13 @@ bool spin_locked(Kernel& kernel, std::string_view variable) {
   return member_is_set(kernel, variable, "spinlock_t", "rlock.raw_lock.locked");
 }
 
+std::optional<Gva> mutex_owner(Kernel& kernel, std::string_view variable) {
+  const auto at = kernel.find_symbol(variable);
+  if (!at) return std::nullopt;
+  const auto sleeping = kernel.offset("mutex", "rtmutex.owner");
+  const auto word = kernel.read_pointer(*at + sleeping.value_or(0));
+  if (!word) return std::nullopt;
+  return Gva{word->value & ~std::uint64_t{7}};
+}
+
 }  // namespace ringside::guest::linux

@@ -224,6 +224,18 @@ TEST_F(SlotOfAKprobe, HoldsNoOtherInstruction) {
   }
 }
 
+TEST_F(SlotOfAKprobe, IsComparedWithWhatADetourCoversToo) {
+  // The detour is written: what stands at the place is a jump, the instruction is kept beside.
+  original.kept = original.bytes;
+  for (std::size_t i = 1; i < 5; ++i) original.bytes[i] = std::byte{0x11};
+  EXPECT_EQ(wrong(), std::nullopt);
+  // It waits to be written: nothing is kept yet.
+  std::swap(original.kept, original.bytes);
+  EXPECT_EQ(wrong(), std::nullopt);
+  original.bytes = original.kept;
+  EXPECT_THAT(wrong(), Optional(HasSubstr("no copy of the instruction")));
+}
+
 TEST_F(SlotOfAKprobe, MayEndAnyhowWhereItIsSingleStepped) {
   original.boosted = false;
   slot[7] = std::byte{0x90};

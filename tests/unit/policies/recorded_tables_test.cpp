@@ -80,6 +80,12 @@ TEST_P(RecordedTables, AddressesAndNamesAgreeBothWays) {
   EXPECT_EQ(number("SELECT count(*) FROM symbols WHERE name = 'schedule' AND address = addr('schedule')"), 1);
 }
 
+TEST_P(RecordedTables, AMutexIsHeldOrNot) {
+  EXPECT_EQ(number("SELECT mutex_owner('no_such_mutex') IS NULL"), 1);
+  // Recorded while nothing was traced or loaded. Without types or symbols of data it may be unknown.
+  EXPECT_EQ(number("SELECT coalesce(mutex_owner('tracepoints_mutex'), 0)"), 0);
+}
+
 TEST_P(RecordedTables, EveryGateOfABootedKernelHasAnOwner) {
   EXPECT_GT(number("SELECT count(*) FROM idt WHERE symbol = 'asm_exc_page_fault' AND vector = 14"), 0);
   EXPECT_EQ(number("SELECT count(*) FROM idt WHERE present AND handler IS NOT NULL AND region = 'none'"), 0);

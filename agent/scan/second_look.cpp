@@ -51,9 +51,10 @@ namespace {
 Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
                                                 guest::live::MsrSource msrs,
                                                 const std::set<const policies::Policy*>& wanted,
-                                                bool paused) {
+                                                bool paused, Pauses* pauses = nullptr) {
   std::unique_ptr<guest::live::FreezeWindow> window;
   if (paused) {
+    if (pauses != nullptr) RINGSIDE_CHECK(pauses->allow(std::chrono::steady_clock::now()));
     RINGSIDE_TRY(window, guest.freeze());
   }
   std::vector<CheckResult> again;
@@ -63,7 +64,9 @@ Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, p
       for (auto& result : evaluator.evaluate(*policy, *snapshot)) again.push_back(std::move(result));
   }
   if (window) {
-    RINGSIDE_CHECK(window->close());
+    const auto closed = window->close();
+    if (pauses != nullptr) pauses->took(window->frozen_for(), std::chrono::steady_clock::now());
+    RINGSIDE_CHECK(closed);
     log::info(fmt::format("the guest was frozen for {} to confirm a violation",
                           human_duration(window->frozen_for())));
   }
@@ -137,7 +140,8 @@ void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, 
 }
 
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
-                std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted) {
+                std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted,
+                Pauses* pauses) {
   std::set<const policies::Policy*> running, paused;
   const auto again_at_once = [&](const CheckResult& result) {
     return result.verdict == Verdict::violated && doubted(result) &&
@@ -151,7 +155,7 @@ void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, g
   for (const auto* policy : paused) running.erase(policy);
   for (const auto* wanted : {&running, &paused}) {
     if (wanted->empty()) continue;
-    const auto again = evaluate_again(guest, evaluator, msrs, *wanted, wanted == &paused);
+    const auto again = evaluate_again(guest, evaluator, msrs, *wanted, wanted == &paused, pauses);
     for (CheckResult& result : results) {
       if (!again_at_once(result) || !wanted->contains(result.policy)) continue;
       if (!again) {

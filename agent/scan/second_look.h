@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "agent/scan/pauses.h"
 #include "guest/live/live_guest.h"
 #include "policies/engine/evaluator.h"
 
@@ -33,9 +34,10 @@ void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, 
 
 /// Looks again, at once, at violated results for which `doubted` holds: on a fresh snapshot, or with the
 /// guest stopped where the check says `confirm: paused`; not at those that confirm over a window
-/// (Confirmation). Each policy is evaluated again at most once.
+/// (Confirmation). Each policy is evaluated again at most once. What `pauses` (nullptr: no bound) does not
+/// allow to be looked at with the guest stopped is unknown.
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
                 std::vector<policies::CheckResult>& results,
-                const std::function<bool(const policies::CheckResult&)>& doubted);
+                const std::function<bool(const policies::CheckResult&)>& doubted, Pauses* pauses = nullptr);
 
 }  // namespace ringside::agent

@@ -2,9 +2,8 @@
 #pragma once
 
 #include "agent/context.h"
-#include "agent/findings.h"
-#include "agent/scan/confirmation.h"
 #include "agent/scan/look_tally.h"
+#include "agent/scan/looks.h"
 #include "agent/scan/watch_reporter.h"
 #include "guest/live/live_guest.h"
 #include "policies/engine/evaluator.h"
@@ -12,9 +11,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
 #include <vector>
 
 namespace ringside::agent {
@@ -41,31 +37,14 @@ class Watch {
   bool guest_ended();
   void after_reset();
   void tick();
-  Result<std::vector<policies::CheckResult>> look();
-  void confirm(std::vector<policies::CheckResult>& results, bool running, Confirmation::Moment at);
-  policies::CheckResult standing_still(const policies::CheckResult& look) const;
-  bool is_open(const policies::CheckResult& result) const;
-  bool is_news(const policies::CheckResult& result) const;
-  void note_reasons(const std::vector<policies::CheckResult>& results);
   std::chrono::steady_clock::time_point next_look(std::chrono::steady_clock::time_point next_tick) const;
-  bool booting(guest::Snapshot& snapshot);
-  std::vector<policies::CheckResult> all_unknown(const std::string& why) const;
 
   guest::live::LiveGuest& guest_;
-  policies::Evaluator& evaluator_;
-  const std::vector<policies::Policy>& policies_;
   WatchReporter& reporter_;
-  guest::live::MsrSource msrs_;
-  FindingLog findings_;
+  Looks looks_;
   LookTally tally_;
-  std::map<const policies::Check*, std::vector<std::string>>
-      reasons_;  ///< of what was unknown at the last look
-  Confirmation confirmation_;
   std::atomic<bool> reset_{false}, shut_down_{false};
   bool gone_ = false;
-  /// Between a reset and the kernel having set its entry points up, nothing is judged.
-  std::optional<std::chrono::steady_clock::time_point> settling_since_;
-  std::vector<guest::x86::CpuState> settling_cpus_;
 };
 
 }  // namespace ringside::agent

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/log.h"
+#include "agent/baseline_taking.h"
 #include "agent/options.h"
 #include "agent/output/cells.h"
 #include "agent/output/format.h"
@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <ostream>
 
@@ -39,24 +38,13 @@ Failure no_baseline(const std::string& key) {
        "run ringside baseline save while the guest is known to be good; ringside baseline show lists them"});
 }
 
-/// A baseline of a running guest must not hold a torn read: it is kept once a fresh snapshot agrees with it,
-/// and is taken with the guest stopped if that does not come about.
 Attempt<Baseline> take(Session& session, guest::live::MsrSource msrs) {
-  static constexpr int kTries = 3;
-  for (int i = 0; i < kTries; ++i) {
-    RINGSIDE_TRY(guest::Snapshot * snapshot, session.snapshot(msrs));
-    RINGSIDE_TRY(Baseline baseline, policies::take_baseline(*snapshot));
-    if (session.live() == nullptr || snapshot->info().status != "running") return baseline;
-    RINGSIDE_TRY(snapshot, session.snapshot(msrs));
-    RINGSIDE_TRY(const auto differences, policies::diff_baseline(baseline, *snapshot));
-    if (std::all_of(differences.begin(), differences.end(), [](const auto& one) { return one.key.empty(); }))
-      return baseline;
+  if (session.live() != nullptr) {
+    RINGSIDE_TRY(auto baseline, take_baseline_of(*session.live(), msrs));
+    return baseline;
   }
-  log::info("the tables change while they are read; taking the baseline with the guest stopped");
-  RINGSIDE_TRY(const auto window, session.live()->freeze());
   RINGSIDE_TRY(guest::Snapshot * snapshot, session.snapshot(msrs));
-  RINGSIDE_TRY(Baseline baseline, policies::take_baseline(*snapshot));
-  RINGSIDE_CHECK(window->close());
+  RINGSIDE_TRY(auto baseline, policies::take_baseline(*snapshot));
   return baseline;
 }
 

@@ -153,8 +153,11 @@ void add_ftrace_labels(SiteCollector& sites) {
   const auto graph_label = kernel.find_symbol("ftrace_graph_call"),
              active = kernel.find_symbol("ftrace_graph_active"),
              graph = kernel.find_symbol("ftrace_graph_caller"), stub = kernel.find_symbol("ftrace_stub");
-  if (!graph_label || !active || !graph || !stub) return;
-  if (const auto count = sites.value(*active, 4, "ftrace_graph_active"))
+  if (!graph_label || !graph || !stub) return;
+  // Without symbols of data nobody says whether the graph tracer is on; the jump has these two forms.
+  if (!active)
+    add("ftrace_graph_call", {graph, stub}, true);
+  else if (const auto count = sites.value(*active, 4, "ftrace_graph_active"))
     add("ftrace_graph_call", {*count != 0 ? graph : stub}, true);
 }
 

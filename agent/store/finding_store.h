@@ -16,11 +16,11 @@ namespace ringside::agent {
 class FindingStore {
  public:
   struct Filter {
-    std::string guest;                         ///< key or name; empty: all
+    std::string guest;  ///< key or name; empty: all
     std::optional<FindingRecord::State> state;
     std::optional<policies::Severity> at_least;
-    std::string policy;                        ///< empty: all
-    bool suppressed = true;                    ///< false: leave suppressed ones out
+    std::string policy;      ///< empty: all
+    bool suppressed = true;  ///< false: leave suppressed ones out
     std::size_t limit = 1000;
   };
   /// Seen for the first time, seen again after it was resolved, or open all the time.

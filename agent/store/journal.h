@@ -26,8 +26,8 @@ class Journal {
   /// What verify() found.
   struct Verified {
     std::uint64_t entries = 0;
-    std::string head;                       ///< hash of the last one
-    std::optional<std::string> broken;      ///< where and how the chain is broken: the first place
+    std::string head;                   ///< hash of the last one
+    std::optional<std::string> broken;  ///< where and how the chain is broken: the first place
   };
 
   explicit Journal(StateDatabase& database) : database_(database) {}

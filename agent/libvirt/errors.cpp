@@ -20,7 +20,6 @@ Errc code_of(const virError& error) {
     case VIR_ERR_OPERATION_DENIED:
       return Errc::permission;
     case VIR_ERR_OPERATION_TIMEOUT:
-    case VIR_ERR_AGENT_COMMAND_TIMEOUT:
       return Errc::deadline;
     case VIR_ERR_OPERATION_INVALID:  // the domain does not run (any more)
       return Errc::gone;

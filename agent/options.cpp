@@ -102,7 +102,7 @@ void add_connection_options(CLI::App& verb, Context& context) {
 
 void add_target(CLI::App& verb, Context& context) {
   verb.add_option("TARGET", context.options.target,
-                  "QMP socket path, tcp:HOST:PORT, tls:HOST:PORT or snapshot file")
+                  "QMP socket path, tcp:HOST:PORT, tls:HOST:PORT, libvirt:DOMAIN or snapshot file")
       ->required()
       ->type_name("");
   add_connection_options(verb, context);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/session.h"
 
+#include "agent/libvirt/connect.h"
 #include "agent/log.h"
 #include "agent/state_directory.h"
 #include "agent/target.h"
@@ -18,7 +19,7 @@ namespace {
 
 /// Gives back what a killed ringside left frozen. What cannot be given back stays in the journal.
 void replay_journal(guest::live::FreezeJournal& journal, io::EventLoop& loop) {
-  for (const auto& replayed : journal.replay(loop)) {
+  for (const auto& replayed : journal.replay(connectors(loop))) {
     const std::string who = io::to_string(replayed.entry.monitor);
     if (replayed.outcome)
       log::warning(fmt::format("{}: gave the guest back that an interrupted ringside (pid {}) had frozen",
@@ -54,12 +55,13 @@ Attempt<std::unique_ptr<Session>> Session::open(const Options& options) {
   guest::live::FreezeJournal journal(state->freeze_journal());
   replay_journal(journal, *session->loop_);
 
-  guest::live::AttachOptions attach;
-  attach.endpoint = std::get<io::Endpoint>(*target);
+  qmp::ConnectOptions connect;
+  connect.connect_deadline = options.timeout;
+  connect.greeting_deadline = std::min(connect.greeting_deadline, options.timeout);
+  guest::live::AttachOptions attach =
+      attach_options(*session->loop_, std::get<io::Endpoint>(*target), connect);
   attach.backend = options.backend;
   attach.state_directory = state->path();
-  attach.connect.connect_deadline = options.timeout;
-  attach.connect.greeting_deadline = std::min(attach.connect.greeting_deadline, options.timeout);
   auto live = guest::live::LiveGuest::attach(*session->loop_, std::move(attach));
   if (!live) return fail(Failure(live.error().within(options.target), Exit::not_attached));
   session->live_ = std::move(*live);

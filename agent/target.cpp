@@ -14,11 +14,13 @@ namespace ringside::agent {
 namespace {
 
 constexpr const char* kHint =
-    "give a QMP socket (qemu -qmp unix:PATH,server=on,wait=off), tcp:HOST:PORT, tls:HOST:PORT or a snapshot "
-    "file";
+    "give a QMP socket (qemu -qmp unix:PATH,server=on,wait=off), tcp:HOST:PORT, tls:HOST:PORT, "
+    "libvirt:DOMAIN "
+    "or a snapshot file";
 
 bool has_scheme(const std::string& text) {
-  return text.starts_with("tcp:") || text.starts_with("tls:") || text.starts_with("unix:");
+  return text.starts_with("tcp:") || text.starts_with("tls:") || text.starts_with("unix:") ||
+         text.starts_with("libvirt:");
 }
 
 }  // namespace

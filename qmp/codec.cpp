@@ -59,14 +59,6 @@ std::optional<Greeting> parse_greeting(const Json& json) {
   return greeting;
 }
 
-EventKind kind_of(std::string_view name) {
-  if (name == "RESET") return EventKind::reset;
-  if (name == "STOP") return EventKind::stop;
-  if (name == "RESUME") return EventKind::resume;
-  if (name == "SHUTDOWN") return EventKind::shutdown;
-  return EventKind::other;
-}
-
 /// QEMU gives -1 in both fields if it could not tell the time (qmp-spec, "Asynchronous events"): that is zero
 /// here.
 std::chrono::microseconds time_of(const Json* timestamp) {
@@ -83,6 +75,14 @@ std::chrono::microseconds time_of(const Json* timestamp) {
 }
 
 }  // namespace
+
+EventKind event_kind(std::string_view name) {
+  if (name == "RESET") return EventKind::reset;
+  if (name == "STOP") return EventKind::stop;
+  if (name == "RESUME") return EventKind::resume;
+  if (name == "SHUTDOWN") return EventKind::shutdown;
+  return EventKind::other;
+}
 
 void Decoder::feed(ByteView bytes) {
   if (error_) return;
@@ -178,7 +178,7 @@ Result<Message> parse_message(std::string_view text) {
   if (const Json* name = member(json, "event")) {
     if (!name->is_string()) return malformed("an event without a name", text);
     Json* data = member(json, "data");
-    return Event{kind_of(name->get_ref<const std::string&>()), name->get<std::string>(),
+    return Event{event_kind(name->get_ref<const std::string&>()), name->get<std::string>(),
                  data != nullptr ? std::move(*data) : Json(), time_of(member(json, "timestamp"))};
   }
   const Json* id = member(json, "id");

@@ -44,6 +44,9 @@ class Decoder {
   std::optional<Error> error_;
 };
 
+/// The kind of the event that QEMU calls `name`.
+EventKind event_kind(std::string_view name);
+
 /// One message of a monitor, already known to be one JSON object.
 Result<Message> parse_message(std::string_view text);
 

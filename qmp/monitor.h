@@ -60,7 +60,8 @@ class Monitor {
   /// The process that listens on a Unix socket; nullopt for TCP and TLS.
   virtual std::optional<io::PeerCredentials> peer() const = 0;
   virtual const io::Endpoint& endpoint() const = 0;
-  /// False once the connection is lost; it stays false.
+  /// False once the connection is lost; it stays false. One that comes back by itself (libvirt) is true while
+  /// it is away: calls fail with `closed` then, and may be tried again.
   virtual bool connected() const = 0;
 };
 

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "guest/live/connectors.h"
-#include "guest/live/live_guest.h"
+#include "base/error.h"
+#include "base/io/endpoint.h"
 
 #include <functional>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
-#include <sys/types.h>
 
 namespace ringside::agent {
 
@@ -20,10 +17,8 @@ struct GuestCandidate {
   std::string name;    ///< what people call it; for a socket its file name without .sock, .qmp and the like
   std::string uuid;    ///< empty: the source does not know it
   std::map<std::string, std::string> labels;
-  io::Endpoint endpoint;  ///< for libvirt: only for messages
-  /// How to reach its monitor if not by connecting to `endpoint`; null: connect.
-  std::function<Result<std::unique_ptr<qmp::Monitor>>()> monitor;
-  std::optional<pid_t> qemu_pid;  ///< where the source knows it and the socket does not tell
+  /// How to reach its monitor: connect_monitor() (agent/libvirt/connect.h) takes every kind.
+  io::Endpoint endpoint;
 };
 
 /// What a source saw.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/version.h"
 
+#include "agent/libvirt/connect.h"
 #include "agent/options.h"
 #include "agent/output/json.h"
 #include "agent/verbs/verbs.h"
@@ -23,10 +24,15 @@ void add_version(CLI::App& app, Context& context) {
         Json list = Json::array();
         for (const auto& policy : shipped.policies)
           list.push_back({{"name", policy.name}, {"version", policy.version}, {"title", policy.title}});
-        write_document(context.out, {{"version", kVersion}, {"policies", std::move(list)}});
+        const std::string libvirt = libvirt_version();
+        write_document(context.out, {{"version", kVersion},
+                                     {"libvirt", libvirt.empty() ? Json() : Json(libvirt)},
+                                     {"policies", std::move(list)}});
         return Exit::clean;
       }
       context.out << "ringside " << kVersion << '\n';
+      context.out << "  " << (libvirt_version().empty() ? "without libvirt" : "with " + libvirt_version())
+                  << '\n';
       for (const auto& policy : shipped.policies)
         context.out << fmt::format("  policy {} {}: {}\n", policy.name, policy.version, policy.title);
       return Exit::clean;

@@ -23,16 +23,19 @@ struct TlsOptions {
 
 /// Where a peer listens.
 struct Endpoint {
-  enum class Kind { unix_socket, tcp, tls };
+  enum class Kind { unix_socket, tcp, tls, libvirt };
   Kind kind = Kind::unix_socket;
   std::string path;        ///< unix_socket only
   std::string host;        ///< tcp, tls
   std::uint16_t port = 0;  ///< tcp, tls
   TlsOptions tls;          ///< tls only
+  std::string domain;      ///< libvirt only: UUID or name
+  std::string uri;         ///< libvirt only: the connection, "qemu:///system"; empty: libvirt's own default
   bool operator==(const Endpoint&) const = default;
 };
 
-/// "/path", "./path", "unix:PATH", "tcp:HOST:PORT", "tls:HOST:PORT"; HOST may be an IPv6 address in brackets.
+/// "/path", "./path", "unix:PATH", "tcp:HOST:PORT", "tls:HOST:PORT", "libvirt:DOMAIN", "libvirt:DOMAIN@URI";
+/// HOST may be an IPv6 address in brackets.
 Result<Endpoint> parse_endpoint(std::string_view text);
 /// The inverse of parse_endpoint.
 std::string to_string(const Endpoint& endpoint);

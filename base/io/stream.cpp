@@ -289,6 +289,9 @@ asio::awaitable<StreamResult> connect_any(const Endpoint& endpoint) {
       co_return co_await connect_tcp(endpoint);
     case Endpoint::Kind::tls:
       co_return co_await connect_tls(endpoint);
+    case Endpoint::Kind::libvirt:
+      co_return fail(Errc::unsupported,
+                     fmt::format("{} is reached through libvirt, not by a socket", to_string(endpoint)));
     case Endpoint::Kind::unix_socket:
       break;
   }

@@ -86,7 +86,7 @@ Result<Bytes> save_by_descriptor(qmp::Monitor& monitor) {
   return read_all(memory.get());
 }
 
-/// Where no descriptor can be passed (TCP): through a file that both sides see.
+/// Where no descriptor can be passed (TCP, an old libvirt): through a file that both sides see.
 Result<Bytes> save_by_file(qmp::Monitor& monitor) {
   std::string reason = "no folder that both sides see";
   for (const std::string& base : private_directory_bases(monitor.endpoint())) {
@@ -110,7 +110,12 @@ Result<Bytes> save_device_state(qmp::Monitor& monitor) {
   if (!monitor.supports("xen-save-devices-state"))
     return fail(Errc::unsupported, "this QEMU has no xen-save-devices-state");
   RINGSIDE_CHECK(check_no_migration(monitor));
-  if (monitor.endpoint().kind == io::Endpoint::Kind::unix_socket) return save_by_descriptor(monitor);
+  const io::Endpoint::Kind kind = monitor.endpoint().kind;
+  if (kind != io::Endpoint::Kind::tcp && kind != io::Endpoint::Kind::tls) {
+    auto saved = save_by_descriptor(monitor);
+    // libvirt passes descriptors on since 8.2.
+    if (saved || saved.error().code != Errc::unsupported) return saved;
+  }
   return save_by_file(monitor);
 }
 

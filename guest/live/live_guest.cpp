@@ -78,8 +78,10 @@ struct QemuProcess {
   std::string unknown_because;
 };
 
-QemuProcess find_process(qmp::Monitor& monitor, const memory::MemoryMap& map, const std::string& name) {
+QemuProcess find_process(qmp::Monitor& monitor, const memory::MemoryMap& map, const std::string& name,
+                         std::optional<pid_t> told) {
   std::vector<pid_t> candidates;
+  if (told) candidates.push_back(*told);
   if (const auto peer = monitor.peer(); peer && peer->pid > 0) candidates.push_back(peer->pid);
   // Under libvirt the listener is libvirt's; it keeps QEMU's pid here (libvirt src/qemu/qemu_process.c).
   if (!name.empty() && name.find('/') == std::string::npos) {
@@ -95,8 +97,8 @@ QemuProcess find_process(qmp::Monitor& monitor, const memory::MemoryMap& map, co
       continue;
     }
     if (const auto is_qemu = check_is_qemu(*mappings, map); !is_qemu) {
-      found.unknown_because =
-          fmt::format("process {} at the socket is not the guest's QEMU: {}", pid, is_qemu.error().message);
+      found.unknown_because = fmt::format("process {} behind the monitor is not the guest's QEMU: {}", pid,
+                                          is_qemu.error().message);
       continue;
     }
     return {pid, std::move(*mappings), {}};
@@ -107,7 +109,7 @@ QemuProcess find_process(qmp::Monitor& monitor, const memory::MemoryMap& map, co
 class AttachedGuest final : public LiveGuest {
  public:
   AttachedGuest(io::EventLoop& loop, AttachOptions options, std::unique_ptr<qmp::Monitor> connected)
-      : connectors_(connectors_on(loop, options.connect)),
+      : connectors_(options.connectors ? *options.connectors : connectors_on(loop, options.connect)),
         options_(std::move(options)),
         monitor_(std::move(connected)),
         journal_((std::filesystem::path(options_.state_directory) / "frozen").string()),
@@ -202,7 +204,7 @@ class AttachedGuest final : public LiveGuest {
 
 Result<void> AttachedGuest::refresh_map() {
   RINGSIDE_TRY(memory::MemoryMap map, read_map(*monitor_));
-  QemuProcess process = find_process(*monitor_, map, info_.name);
+  QemuProcess process = find_process(*monitor_, map, info_.name, options_.qemu_pid);
   const BackendContext context{
       .monitor = *monitor_,
       .map = map,
@@ -268,8 +270,9 @@ Result<std::unique_ptr<LiveGuest>> LiveGuest::attach(io::EventLoop& loop, Attach
     return fail(Errc::invalid_argument, "attaching needs a state directory");
   // A monitor serves one client, so what was left frozen is given back before we take it.
   FreezeJournal journal((std::filesystem::path(options.state_directory) / "frozen").string());
-  const auto replayed = journal.replay(connectors_on(loop, options.connect), options.endpoint);
-  RINGSIDE_TRY(auto monitor, qmp::connect(loop, options.endpoint, options.connect));
+  const Connectors reach = options.connectors ? *options.connectors : connectors_on(loop, options.connect);
+  const auto replayed = journal.replay(reach, options.endpoint);
+  RINGSIDE_TRY(auto monitor, reach.monitor(options.endpoint));
   auto guest = std::make_unique<AttachedGuest>(loop, std::move(options), std::move(monitor));
   RINGSIDE_CHECK(guest->prepare(replayed));
   return guest;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "guest/live/connectors.h"
 #include "guest/live/freeze_window.h"
 #include "guest/memory/physical_memory.h"
 #include "guest/snapshot.h"
@@ -31,6 +32,10 @@ struct AttachOptions {
   Backend backend = Backend::automatic;
   std::string state_directory;  ///< for the freeze journal and the MSR calibration
   qmp::ConnectOptions connect{};
+  /// How to reach the monitor and the gdbstub if not by sockets on `loop`: for endpoints of libvirt.
+  std::optional<Connectors> connectors{};
+  /// QEMU's pid where it is known and the monitor does not tell; proven by memory mappings like any other.
+  std::optional<pid_t> qemu_pid{};
 };
 
 /// A running guest, attached to by its QMP socket. Detaching (the destructor) leaves nothing behind in QEMU.

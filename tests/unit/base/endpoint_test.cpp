@@ -30,7 +30,8 @@ TEST(Endpoint, TcpAndTlsHaveHostAndPort) {
 }
 
 TEST(Endpoint, TextAndEndpointAreInverse) {
-  for (const char* text : {"/run/vm.qmp", "./x", "unix:x", "tcp:127.0.0.1:1", "tls:h:2", "tcp:[::1]:3"}) {
+  for (const char* text : {"/run/vm.qmp", "./x", "unix:x", "tcp:127.0.0.1:1", "tls:h:2", "tcp:[::1]:3",
+                           "libvirt:web 1", "libvirt:a@b", "libvirt:a@b@qemu+ssh://root@h/system?x=a://b"}) {
     const auto endpoint = parse_endpoint(text);
     ASSERT_TRUE(endpoint) << text;
     EXPECT_EQ(to_string(*endpoint), text);
@@ -38,11 +39,42 @@ TEST(Endpoint, TextAndEndpointAreInverse) {
   }
 }
 
+TEST(Endpoint, ALibvirtDomainMayNameItsConnection) {
+  const auto local = parse_endpoint("libvirt:web1");
+  ASSERT_TRUE(local);
+  EXPECT_EQ(local->kind, Endpoint::Kind::libvirt);
+  EXPECT_EQ(local->domain, "web1");
+  EXPECT_EQ(local->uri, "");
+  const auto named = parse_endpoint("libvirt:a@b@qemu+ssh://root@host/system");
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->domain, "a@b");
+  EXPECT_EQ(named->uri, "qemu+ssh://root@host/system");
+}
+
 TEST(Endpoint, WhatIsNoEndpointIsRefusedWithTheFormsThatAre) {
   using std::string_view_literals::operator""sv;
-  for (const auto text : {""sv, "vm.qmp"sv, "unix:"sv, "tcp:"sv, "tcp:host"sv, "tcp:host:"sv, "tcp::1"sv,
-                          "tcp:h:0"sv, "tcp:h:65536"sv, "tcp:h:-1"sv, "tcp:::1:5"sv, "tcp:[::1]"sv,
-                          "tcp:[]:1"sv, "tcp:[::1:5"sv, "http://h:80"sv, "/a\0b"sv, "tcp:h\0i:5"sv}) {
+  for (const auto text : {""sv,
+                          "vm.qmp"sv,
+                          "unix:"sv,
+                          "tcp:"sv,
+                          "tcp:host"sv,
+                          "tcp:host:"sv,
+                          "tcp::1"sv,
+                          "tcp:h:0"sv,
+                          "tcp:h:65536"sv,
+                          "tcp:h:-1"sv,
+                          "tcp:::1:5"sv,
+                          "tcp:[::1]"sv,
+                          "tcp:[]:1"sv,
+                          "tcp:[::1:5"sv,
+                          "http://h:80"sv,
+                          "/a\0b"sv,
+                          "tcp:h\0i:5"sv,
+                          "libvirt:"sv,
+                          "libvirt:qemu:///system"sv,
+                          "libvirt:@qemu:///system"sv,
+                          "libvirt:a/b"sv,
+                          "libvirt:a\nb"sv}) {
     const auto endpoint = parse_endpoint(text);
     ASSERT_FALSE(endpoint) << text;
     EXPECT_EQ(endpoint.error().code, Errc::invalid_argument);

@@ -17,7 +17,7 @@ namespace ringside::agent::signals {
 namespace {
 
 std::atomic<int> the_signal{0};
-std::atomic<bool> the_interrupt{false}, in_scope{false};
+std::atomic<bool> the_interrupt{false}, in_scope{false}, hangup_reloads{false}, reload{false};
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free,
               "set in a signal handler");
 
@@ -31,6 +31,8 @@ extern "C" void on_signal(int number) {
   const int saved = errno;
   if (number == SIGINT && in_scope.load())
     the_interrupt.store(true);
+  else if (number == SIGHUP && hangup_reloads.load())
+    reload.store(true);
   else
     the_signal.store(number);
   const std::uint64_t one = 1;
@@ -50,6 +52,14 @@ void install() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+void let_hangup_reload() {
+  hangup_reloads.store(true);
+}
+
+bool take_reload() {
+  return reload.exchange(false);
 }
 
 int received() {

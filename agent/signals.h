@@ -9,6 +9,10 @@
 namespace ringside::agent::signals {
 
 void install();
+/// From now on SIGHUP asks to load the configuration anew instead of stopping.
+void let_hangup_reload();
+/// True once for each time that was asked.
+bool take_reload();
 /// The signal that asked to stop, or 0.
 int received();
 /// Sleeps until `deadline`, a signal or wake(); true if it was woken.

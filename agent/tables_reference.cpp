@@ -72,4 +72,22 @@ std::string table_description(const policies::Table& table, const Style& style) 
   return fmt::format("{}: {}\n\n", style.bold(table.name), table.doc) + columns.render(style, 2);
 }
 
+Json to_json(const policies::Table& table) {
+  Json columns = Json::array();
+  for (const auto& column : table.columns)
+    columns.push_back({{"name", column.name}, {"type", to_string(column.type)}, {"doc", column.doc}});
+  return {{"name", table.name},
+          {"doc", table.doc},
+          {"in_baseline", table.in_baseline},
+          {"columns", std::move(columns)},
+          {"identity", table.identity},
+          {"example", table.example}};
+}
+
+Json tables_json() {
+  Json list = Json::array();
+  for (const auto& table : policies::tables()) list.push_back(to_json(table));
+  return list;
+}
+
 }  // namespace ringside::agent

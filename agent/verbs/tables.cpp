@@ -23,18 +23,6 @@ std::string_view first_sentence(std::string_view text) {
   return text.substr(0, text.find(". ") + (text.find(". ") == text.npos ? 0 : 1));
 }
 
-Json to_json(const policies::Table& table) {
-  Json columns = Json::array();
-  for (const auto& column : table.columns)
-    columns.push_back({{"name", column.name}, {"type", to_string(column.type)}, {"doc", column.doc}});
-  return {{"name", table.name},
-          {"doc", table.doc},
-          {"in_baseline", table.in_baseline},
-          {"columns", std::move(columns)},
-          {"identity", table.identity},
-          {"example", table.example}};
-}
-
 Outcome tables(Context& context, const Arguments& arguments) {
   if (arguments.markdown) {
     context.out << tables_markdown();
@@ -53,9 +41,7 @@ Outcome tables(Context& context, const Arguments& arguments) {
     return Exit::clean;
   }
   if (context.options.json) {
-    Json list = Json::array();
-    for (const auto& table : policies::tables()) list.push_back(to_json(table));
-    write_document(context.out, {{"tables", std::move(list)}});
+    write_document(context.out, {{"tables", tables_json()}});
     return Exit::clean;
   }
   TextTable list({{"TABLE"}, {"COLUMNS", TextTable::Align::right}, {"ROWS ARE"}});

@@ -10,6 +10,7 @@ namespace ringside::agent {
 struct Context;
 
 /// Each adds one verb to the command line; when it is parsed, Context::action is its work.
+void add_agent(CLI::App& app, Context& context);
 void add_baseline(CLI::App& app, Context& context);
 void add_dmesg(CLI::App& app, Context& context);
 void add_files(CLI::App& app, Context& context);

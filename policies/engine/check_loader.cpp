@@ -200,7 +200,7 @@ bool can_restore(const Check& check, const std::optional<StatementInfo>& info) {
 }
 
 void read_actions(Loading at, const std::optional<StatementInfo>& info) {
-  static const std::vector<std::string> kActions = {"alert", "evidence", "pause", "restore"};
+  static const std::vector<std::string> kActions = {"alert", "evidence", "pause", "restore", "dump"};
   for (const auto& action : at.mapping.list("actions")) {
     if (std::find(kActions.begin(), kActions.end(), action.text) == kActions.end())
       at.diagnosis.error(action.node, "unknown action `" + action.text + "`",

@@ -63,6 +63,10 @@ std::string_view to_string(Severity severity) {
   return "?";
 }
 
+std::string_view to_string(Mode mode) {
+  return mode == Mode::enforce ? "enforce" : "observe";
+}
+
 std::string_view to_string(Confirm confirm) {
   switch (confirm) {
     case Confirm::second_look:

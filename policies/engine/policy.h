@@ -69,6 +69,13 @@ struct GuestSelector {
   bool golden = false;                    ///< only where the vendor's kernel was imported
 };
 
+/// Whether a policy's actions that change a guest or stop it are meant.
+enum class Mode {
+  observe,  ///< the default: alert and evidence only
+  enforce,  ///< the others too, where the daemon's configuration allows them
+};
+std::string_view to_string(Mode mode);
+
 struct Policy {
   std::string file;
   std::string name, version, title, description;
@@ -77,6 +84,7 @@ struct Policy {
   Severity severity = Severity::high;
   std::vector<std::string> attack;
   GuestSelector guests;
+  Mode mode = Mode::observe;
   std::chrono::milliseconds interval{1'000};  ///< wanted; scheduling by it is the caller's (`scan` does not)
   std::vector<Check> checks;
 };

@@ -123,10 +123,12 @@ Policy read_document(Diagnosis& diagnosis, Database& database, const YAML::Node&
     diagnosis.error(node, "a policy needs key `spec`");
     return policy;
   }
-  const Mapping spec(diagnosis, document.get("spec"), "spec", {"guests", "interval", "checks"});
+  const Mapping spec(diagnosis, document.get("spec"), "spec", {"guests", "interval", "mode", "checks"});
   if (!document.get("spec").IsMap()) return policy;
   if (spec.has("guests")) read_guests(diagnosis, spec.get("guests"), policy.guests);
   read_interval(diagnosis, spec, policy);
+  for (const auto& mode : read_choices(diagnosis, spec.list("mode"), "mode", {"observe", "enforce"}))
+    policy.mode = mode == "enforce" ? Mode::enforce : Mode::observe;
   read_checks(diagnosis, database, spec, policy);
   return policy;
 }

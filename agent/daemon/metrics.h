@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "agent/daemon/ledger.h"
+#include "agent/store/finding_record.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ringside::agent {
+
+struct GuestSummary;
+
+/// What the daemon counts, in Prometheus' text format. Thread-safe. Labels never hold addresses, process ids
+/// or hashes of content.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  void look(const std::string& guest, std::chrono::microseconds took);
+  void paused(const std::string& guest, std::chrono::microseconds length);
+  void finding(const std::string& policy, const std::string& check, policies::Severity severity);
+  void action(const std::string& action, bool done);
+  void reloaded(bool good);
+
+  struct State {
+    std::vector<GuestSummary> guests;
+    std::vector<FindingRecord> open;
+    const std::vector<policies::Policy>& policies;
+    Ledger::Statistics writing;
+  };
+  std::string page(const State& state);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ringside::agent

@@ -16,8 +16,8 @@ struct HttpLimits {
   std::size_t reserve = 8;
   std::size_t event_streams = 16;  ///< of the connections
   std::size_t event_queue = 1024;  ///< events that wait for one client; more, and it is cut off
-  std::chrono::milliseconds request_time{10'000};   ///< from the first byte of a request to its last
-  std::chrono::milliseconds idle_time{60'000};      ///< between requests, and for a TLS handshake
+  std::chrono::milliseconds request_time{10'000};   ///< from the first byte of a request to its last; a TLS handshake
+  std::chrono::milliseconds idle_time{60'000};      ///< between requests
   std::chrono::milliseconds write_time{30'000};     ///< to take an answer, or one event
   std::chrono::milliseconds heartbeat{15'000};      ///< of event streams
   std::size_t workers = 4;  ///< threads that call AgentApi

@@ -112,7 +112,9 @@ TEST_F(OpenApi, TheParametersOfFindingsAreThoseThatTheServerTakes) {
 
 TEST_F(OpenApi, EveryReferenceLeadsSomewhere) {
   const std::function<void(const YAML::Node&)> visit = [&](const YAML::Node& node) {
-    if (node.IsMap() && node["$ref"]) EXPECT_NO_THROW(resolved(node));
+    if (node.IsMap() && node["$ref"]) {
+      EXPECT_NO_THROW(resolved(node));
+    }
     if (node.IsMap())
       for (const auto& entry : node) visit(entry.second);
     if (node.IsSequence())

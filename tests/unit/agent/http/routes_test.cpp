@@ -79,7 +79,9 @@ TEST(HttpRoutes, WhoMayOnlyReadChangesNothing) {
     const bool writes = one.target.ends_with("/ack") || one.target.ends_with("/accept") || one.target.ends_with("/reload");
     const Response response = ask(api, request);
     EXPECT_EQ(response.status, writes ? 403u : 200u) << one.target;
-    if (writes) EXPECT_TRUE(api.calls().empty()) << one.target;
+    if (writes) {
+      EXPECT_TRUE(api.calls().empty()) << one.target;
+    }
   }
 }
 
@@ -93,7 +95,9 @@ TEST(HttpRoutes, WhoMayNotReadLearnsOnlyThatTheAgentLives) {
     EXPECT_EQ(ask(api, request).status, open ? 200u : 403u) << one.target;
     request.caller = {};
     EXPECT_EQ(ask(api, request).status, open ? 200u : 401u) << one.target;
-    if (!open) EXPECT_TRUE(api.calls().empty()) << one.target;
+    if (!open) {
+      EXPECT_TRUE(api.calls().empty()) << one.target;
+    }
   }
 }
 

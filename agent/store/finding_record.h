@@ -3,6 +3,7 @@
 
 #include "agent/findings.h"
 #include "agent/output/json.h"
+#include "base/error.h"
 #include "policies/engine/policy.h"
 
 #include <cstdint>
@@ -57,5 +58,7 @@ std::string finding_id(const FindingRecord& record);
 /// Every field, times as RFC 3339 UTC, absent optional ones as null. The shape that `findings --json`, the
 /// HTTP API and `watch` give.
 Json to_json(const FindingRecord& record);
+/// What to_json() gave. `malformed`: a field is missing, unknown or of another type.
+Result<FindingRecord> finding_from_json(const Json& json);
 
 }  // namespace ringside::agent

@@ -46,6 +46,7 @@ class AgentApi {
   virtual Result<Json> reload(const Caller& caller) = 0;
 
   /// `handler` gets every event from now on while the subscription lives, on some thread; it must not block.
+  /// Neither must this, nor giving the subscription up: the I/O thread does it.
   [[nodiscard]] virtual std::shared_ptr<void> subscribe(std::function<void(const AgentEvent&)> handler) = 0;
 };
 

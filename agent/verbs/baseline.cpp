@@ -259,6 +259,7 @@ void add_baseline(CLI::App& app, Context& context) {
   add_output_options(*remove_verb, context);
   add_example(*remove_verb, "  ringside baseline rm vm1");
   remove_verb->callback([&context] { context.action = [&context] { return remove(context); }; });
+  add_baseline_accept(*verb, context);
 }
 
 }  // namespace ringside::agent

@@ -3,7 +3,7 @@
 
 namespace ringside::agent {
 
-// In the order in which --help lists them: look, ask, judge, act.
+// In the order in which --help lists them: look, ask, judge, ask the agent, act.
 void add_all_verbs(CLI::App& app, Context& context) {
   add_inspect(app, context);
   add_registers(app, context);
@@ -28,6 +28,10 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_golden(app, context);
   add_scan(app, context);
   add_policy(app, context);
+  add_status(app, context);
+  add_guests(app, context);
+  add_findings(app, context);
+  add_watch(app, context);
   add_write(app, context);
   add_restore(app, context);
   add_version(app, context);

@@ -2,22 +2,18 @@
 #include "base/io/stream.h"
 
 #include "base/io/deadline.h"
+#include "base/io/socket_stream.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 
 namespace ringside::io {
 
@@ -28,101 +24,6 @@ using asio::ip::tcp;
 using asio::local::stream_protocol;
 using boost::system::error_code;
 using TlsSocket = ssl::stream<tcp::socket>;
-
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-
-tl::unexpected<Error> stream_failure(const error_code& error, std::string_view what) {
-  if (error == asio::error::operation_aborted)
-    return fail(Errc::cancelled, fmt::format("{}: cancelled", what));
-  if (error == asio::error::eof || error == asio::error::connection_reset ||
-      error == asio::error::broken_pipe || error == ssl::error::stream_truncated ||
-      error == asio::error::bad_descriptor)
-    return fail(Errc::closed, fmt::format("{}: the peer closed the connection", what));
-  return fail(Errc::io, fmt::format("{}: {}", what, error.message()));
-}
-
-/// A stream over an Asio socket or a TLS stream on one.
-template <class Socket>
-class SocketStream : public Stream {
- public:
-  explicit SocketStream(Socket socket) : socket_(std::move(socket)) {}
-
-  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override {
-    const auto [error, count] = co_await socket_.async_read_some(into, kTuple);
-    if (error) co_return stream_failure(error, "reading");
-    co_return count;
-  }
-
-  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-    const auto [error, count] = co_await asio::async_write(socket_, from, kTuple);
-    if (error) co_return stream_failure(error, "writing");
-    co_return Result<void>{};
-  }
-
-  /// No TLS close_notify: it would have to wait for the peer, and both protocols know where a message ends.
-  void close() override {
-    error_code ignored;
-    socket_.lowest_layer().shutdown(asio::socket_base::shutdown_both, ignored);
-    socket_.lowest_layer().close(ignored);
-  }
-
-  asio::any_io_executor executor() override { return socket_.get_executor(); }
-
- protected:
-  Socket socket_;
-};
-
-class UnixStream final : public SocketStream<stream_protocol::socket> {
- public:
-  explicit UnixStream(stream_protocol::socket socket) : SocketStream(std::move(socket)) {
-    ucred credentials{};
-    socklen_t size = sizeof credentials;
-    if (getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
-      peer_ = PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
-  }
-
-  std::optional<PeerCredentials> peer() const override { return peer_; }
-
-  bool carries_descriptors() const override { return true; }
-
-  asio::awaitable<Result<void>> write_with_descriptor(asio::const_buffer from, int descriptor) override {
-    if (from.size() == 0)
-      co_return fail(Errc::invalid_argument, "a descriptor travels with at least one byte");
-    for (;;) {
-      const ssize_t sent = send_with_descriptor(from, descriptor);
-      if (sent >= 0) {  // the descriptor went with the first byte, whatever the count
-        from += static_cast<std::size_t>(sent);
-        break;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK)
-        co_return stream_failure(error_code(errno, boost::system::system_category()), "passing a descriptor");
-      const auto [error] = co_await socket_.async_wait(stream_protocol::socket::wait_write, kTuple);
-      if (error) co_return stream_failure(error, "passing a descriptor");
-    }
-    if (from.size() == 0) co_return Result<void>{};
-    co_return co_await write_all(from);
-  }
-
- private:
-  ssize_t send_with_descriptor(asio::const_buffer from, int descriptor) {
-    iovec vector{const_cast<void*>(from.data()), from.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptor)> control{};
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof descriptor);
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    return sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  }
-
-  std::optional<PeerCredentials> peer_;
-};
 
 using StreamResult = Result<std::unique_ptr<Stream>>;
 
@@ -302,6 +203,10 @@ asio::awaitable<StreamResult> connect_any(const Endpoint& endpoint) {
 
 asio::awaitable<Result<void>> Stream::write_with_descriptor(asio::const_buffer, int) {
   co_return fail(Errc::unsupported, "file descriptors can be passed over a Unix socket only");
+}
+
+asio::awaitable<Result<void>> Stream::handshake() {
+  co_return Result<void>{};
 }
 
 asio::awaitable<StreamResult> connect(Endpoint endpoint, std::chrono::milliseconds deadline) {

@@ -13,6 +13,8 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace ringside::io {
 
@@ -33,6 +35,12 @@ class Stream {
   /// Ends both directions; pending operations end with `cancelled` or `closed`. May be called twice.
   virtual void close() = 0;
   virtual std::optional<PeerCredentials> peer() const { return std::nullopt; }
+  /// The supplementary groups of the peer of a Unix socket, as they were when it connected.
+  virtual std::vector<gid_t> peer_groups() const { return {}; }
+  /// Of a stream that a Listener accepted: to be done once, before anything else. Nothing but with TLS.
+  virtual asio::awaitable<Result<void>> handshake();
+  /// The subject (RFC 2253) of the certificate that the peer showed and a known CA signed; empty: none.
+  virtual std::string peer_certificate() const { return {}; }
   virtual asio::any_io_executor executor() = 0;
 };
 

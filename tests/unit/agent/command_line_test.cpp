@@ -58,11 +58,14 @@ TEST(CommandLine, HasTheVerbs) {
                                              "tables",        "query",         "shell",
                                              "snapshot",      "snapshot save", "snapshot show",
                                              "baseline",      "baseline save", "baseline show",
-                                             "baseline diff", "baseline rm",   "golden",
-                                             "golden import", "golden list",   "golden remove",
-                                             "scan",          "policy",        "policy list",
-                                             "policy show",   "policy check",  "write",
-                                             "restore",       "version"}));
+                                             "baseline diff", "baseline rm",   "baseline accept",
+                                             "golden",        "golden import", "golden list",
+                                             "golden remove", "scan",          "policy",
+                                             "policy list",   "policy show",   "policy check",
+                                             "policy explain", "status",       "guests",
+                                             "findings",      "findings list", "findings show",
+                                             "findings ack",  "findings export", "watch",
+                                             "write",         "restore",       "version"}));
 }
 
 TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {

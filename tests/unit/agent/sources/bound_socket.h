@@ -23,7 +23,7 @@ class BoundSocket {
     std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
     EXPECT_EQ(::bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
         << path << ": " << std::strerror(errno);
-    if (type == SOCK_STREAM) EXPECT_EQ(::listen(descriptor_, 1), 0);
+    EXPECT_TRUE(type != SOCK_STREAM || ::listen(descriptor_, 1) == 0);
   }
   BoundSocket(BoundSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   BoundSocket& operator=(BoundSocket&&) = delete;

@@ -78,7 +78,7 @@ void ConfigReader::size(const Mapping& mapping, std::string_view key, std::uint6
 }
 
 void ConfigReader::each(const Mapping& mapping, std::string_view key,
-                        void (ConfigReader::*read)(const YAML::Node&)) {
+                        void (ConfigReader::*part)(const YAML::Node&)) {
   if (!mapping.has(key)) return;
   const YAML::Node list = mapping.get(key);
   if (list.IsNull()) return;
@@ -86,12 +86,12 @@ void ConfigReader::each(const Mapping& mapping, std::string_view key,
     diagnosis_.error(list, "`" + std::string(key) + "` must be a list");
     return;
   }
-  for (const auto& node : list) (this->*read)(node);
+  for (const auto& node : list) (this->*part)(node);
 }
 
 void ConfigReader::in(const Mapping& mapping, std::string_view key,
-                      void (ConfigReader::*read)(const YAML::Node&)) {
-  if (mapping.has(key) && !mapping.get(key).IsNull()) (this->*read)(mapping.get(key));
+                      void (ConfigReader::*part)(const YAML::Node&)) {
+  if (mapping.has(key) && !mapping.get(key).IsNull()) (this->*part)(mapping.get(key));
 }
 
 void ConfigReader::read(const YAML::Node& document) {

@@ -41,8 +41,8 @@ class ConfigReader {
   /// "512MiB", "1GiB", or bytes.
   void size(const Mapping& mapping, std::string_view key, std::uint64_t& into);
   /// Calls `read` with each element of a list of mappings.
-  void each(const Mapping& mapping, std::string_view key, void (ConfigReader::*read)(const YAML::Node&));
-  void in(const Mapping& mapping, std::string_view key, void (ConfigReader::*read)(const YAML::Node&));
+  void each(const Mapping& mapping, std::string_view key, void (ConfigReader::*part)(const YAML::Node&));
+  void in(const Mapping& mapping, std::string_view key, void (ConfigReader::*part)(const YAML::Node&));
 
   policies::Diagnosis& diagnosis_;
   Config& config_;

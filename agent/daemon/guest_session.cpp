@@ -3,6 +3,7 @@
 
 #include "agent/baseline_taking.h"
 #include "agent/daemon/evidence_of.h"
+#include "agent/libvirt/connect.h"
 #include "agent/log.h"
 #include "agent/output/format.h"
 #include "agent/policies.h"
@@ -157,13 +158,12 @@ MsrSource GuestSession::msrs() const {
 }
 
 std::optional<Scheduler::Clock::time_point> GuestSession::attach() {
-  guest::live::AttachOptions options;
-  options.endpoint = candidate_.endpoint;
+  qmp::ConnectOptions connect;
+  connect.connect_deadline = rules_->config.watching.connect_timeout;
+  connect.greeting_deadline = std::min(connect.greeting_deadline, connect.connect_deadline);
+  auto options = attach_options(tools_.loop, candidate_.endpoint, connect);
   options.backend = rules_->config.watching.memory;
   options.state_directory = tools_.state_directory;
-  options.connect.connect_deadline = rules_->config.watching.connect_timeout;
-  options.connect.greeting_deadline =
-      std::min(options.connect.greeting_deadline, rules_->config.watching.connect_timeout);
   auto guest = guest::live::LiveGuest::attach(tools_.loop, std::move(options));
   if (!guest) return failed(guest.error());
   auto evaluator = policies::Evaluator::create(rules_->policies);

@@ -28,6 +28,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_golden(app, context);
   add_scan(app, context);
   add_policy(app, context);
+  add_agent(app, context);
   add_status(app, context);
   add_guests(app, context);
   add_findings(app, context);

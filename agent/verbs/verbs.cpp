@@ -28,6 +28,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_golden(app, context);
   add_scan(app, context);
   add_policy(app, context);
+  add_evidence(app, context);
   add_write(app, context);
   add_restore(app, context);
   add_version(app, context);

@@ -7,7 +7,8 @@
 
 namespace ringside::agent {
 
-/// Where ringside keeps baselines, the freeze journal, calibrations and the audit log.
+/// Where ringside keeps baselines, the freeze journal, calibrations, the audit log, and the agent what it
+/// finds.
 class StateDirectory {
  public:
   /// What decides where it is.
@@ -27,6 +28,9 @@ class StateDirectory {
   /// Where LiveGuest::attach keeps its FreezeJournal.
   std::string freeze_journal() const { return path_ + "/frozen"; }
   std::string audit_log() const { return path_ + "/audit.log"; }
+  /// The agent's: findings, journal, outbox; pieces of evidence.
+  std::string agent_database() const { return path_ + "/agent.db"; }
+  std::string evidence() const { return path_ + "/evidence"; }
   std::string shell_history() const { return path_ + "/shell_history"; }
 
  private:

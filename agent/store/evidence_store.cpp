@@ -152,7 +152,7 @@ Result<void> EvidenceStore::make_room(std::uint64_t bytes) {
   for (const Piece& piece : pieces) total_ += piece.stored;
   if (total_ + bytes <= bound_) return {};
   // Some more than is needed, so that not every piece that is kept looks at all the others.
-  const std::uint64_t aim = std::max(bound_ - bound_ / 16, bytes) - bytes;
+  const std::uint64_t aim = std::max(bound_ - bound_ / 16 / kBlock * kBlock, bytes) - bytes;
   std::vector<std::string> going;
   std::uint64_t left = total_;
   while (!pieces.empty() && left > aim) {

@@ -33,6 +33,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_guests(app, context);
   add_findings(app, context);
   add_watch(app, context);
+  add_evidence(app, context);
   add_write(app, context);
   add_restore(app, context);
   add_version(app, context);

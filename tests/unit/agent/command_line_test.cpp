@@ -50,22 +50,60 @@ TEST(CommandLine, HasTheVerbs) {
     for (const auto& word : words) name += (name.empty() ? "" : " ") + word;
     names.push_back(name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"inspect",       "registers",     "msrs",
-                                             "gdt",           "idt",           "ps",
-                                             "maps",          "files",         "mounts",
-                                             "modules",       "dmesg",         "translate",
-                                             "read",          "symbols",       "syscalls",
-                                             "tables",        "query",         "shell",
-                                             "snapshot",      "snapshot save", "snapshot show",
-                                             "baseline",      "baseline save", "baseline show",
-                                             "baseline diff", "baseline rm",   "baseline accept",
-                                             "golden",        "golden import", "golden list",
-                                             "golden remove", "scan",          "policy",
-                                             "policy list",   "policy show",   "policy check",
-                                             "policy explain", "status",       "guests",
-                                             "findings",      "findings list", "findings show",
-                                             "findings ack",  "findings export", "watch",
-                                             "write",         "restore",       "version"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"inspect",
+                                             "registers",
+                                             "msrs",
+                                             "gdt",
+                                             "idt",
+                                             "ps",
+                                             "maps",
+                                             "files",
+                                             "mounts",
+                                             "modules",
+                                             "dmesg",
+                                             "translate",
+                                             "read",
+                                             "symbols",
+                                             "syscalls",
+                                             "tables",
+                                             "query",
+                                             "shell",
+                                             "snapshot",
+                                             "snapshot save",
+                                             "snapshot show",
+                                             "baseline",
+                                             "baseline save",
+                                             "baseline show",
+                                             "baseline diff",
+                                             "baseline rm",
+                                             "baseline accept",
+                                             "golden",
+                                             "golden import",
+                                             "golden list",
+                                             "golden remove",
+                                             "scan",
+                                             "policy",
+                                             "policy list",
+                                             "policy show",
+                                             "policy check",
+                                             "policy explain",
+                                             "agent",
+                                             "status",
+                                             "guests",
+                                             "findings",
+                                             "findings list",
+                                             "findings show",
+                                             "findings ack",
+                                             "findings export",
+                                             "watch",
+                                             "evidence",
+                                             "evidence ls",
+                                             "evidence show",
+                                             "evidence verify",
+                                             "evidence export",
+                                             "write",
+                                             "restore",
+                                             "version"}));
 }
 
 TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {
@@ -80,8 +118,8 @@ TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {
 
 TEST(CommandLine, VerbsThatAnswerOfferJson) {
   for (auto words : all_verbs()) {
-    if (words.size() == 1 &&
-        (words[0] == "snapshot" || words[0] == "baseline" || words[0] == "golden" || words[0] == "policy"))
+    if (words.size() == 1 && (words[0] == "snapshot" || words[0] == "baseline" || words[0] == "golden" ||
+                              words[0] == "policy" || words[0] == "evidence"))
       continue;
     words.push_back("--help");
     EXPECT_NE(ringside(words).out.find("--json"), std::string::npos) << words[0];

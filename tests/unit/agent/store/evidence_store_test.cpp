@@ -2,7 +2,7 @@
 #include "agent/store/evidence_store.h"
 
 #include "agent/store/digest.h"
-#include "tests/unit/agent/store/folder.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/agent/store/some_finding.h"
 
 #include <gmock/gmock.h>
@@ -20,7 +20,7 @@ namespace ringside::agent {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 constexpr std::uint64_t kMuch = 1 << 30, kBlock = 4096;
 
 Bytes piece(std::string_view text) {
@@ -28,7 +28,7 @@ Bytes piece(std::string_view text) {
   return {view.begin(), view.end()};
 }
 
-class EvidenceStoreTest : public testing::Test {
+class EvidenceStoreTest : public ::testing::Test {
  protected:
   std::unique_ptr<EvidenceStore> opened(std::uint64_t bound = kMuch) {
     auto store = EvidenceStore::open(directory(), bound,
@@ -57,7 +57,7 @@ class EvidenceStoreTest : public testing::Test {
     for (const auto& damage : *all) names.push_back(damage.name);
     return names;
   }
-  Folder folder_{"ringside-evidence"};
+  testing::TemporaryDirectory folder_;
   std::vector<std::string> dropped_;
   bool refuse_ = false;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/finding_store.h"
 
-#include "tests/unit/agent/store/folder.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/agent/store/some_finding.h"
 
 #include <SQLiteCpp/Database.h>
@@ -18,9 +18,9 @@ namespace {
 
 using News = FindingStore::News;
 using State = FindingRecord::State;
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
-class FindingStoreTest : public testing::Test {
+class FindingStoreTest : public ::testing::Test {
  protected:
   void SetUp() override { reopen(); }
   void reopen() {
@@ -54,7 +54,7 @@ class FindingStoreTest : public testing::Test {
     for (const auto& record : *records) fingerprints.push_back(record.fingerprint);
     return fingerprints;
   }
-  Folder folder_{"ringside-finding-store"};
+  testing::TemporaryDirectory folder_;
   std::unique_ptr<StateDatabase> state_;
   std::optional<Journal> journal_;
   std::optional<FindingStore> store_;
@@ -214,7 +214,7 @@ TEST_F(FindingStoreTest, ForgetsTheOldestResolvedOnesOnly) {
   EXPECT_EQ(*store_->forget_resolved(2), 1u);
   EXPECT_EQ(*store_->forget_resolved(2), 0u);
   auto left = listed({});
-  EXPECT_THAT(left, testing::UnorderedElementsAre("a", "b", "d"));
+  EXPECT_THAT(left, ::testing::UnorderedElementsAre("a", "b", "d"));
   EXPECT_EQ(*store_->forget_resolved(0), 2u);
   EXPECT_THAT(listed({}), ElementsAre("a"));
 }

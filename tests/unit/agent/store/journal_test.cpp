@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/journal.h"
 
-#include "tests/unit/agent/store/folder.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/agent/store/some_finding.h"
 
 #include <SQLiteCpp/Database.h>
@@ -10,7 +10,7 @@
 namespace ringside::agent {
 namespace {
 
-class JournalTest : public testing::Test {
+class JournalTest : public ::testing::Test {
  protected:
   void SetUp() override {
     auto state = StateDatabase::open(folder_.file("agent.db"));
@@ -36,7 +36,7 @@ class JournalTest : public testing::Test {
     EXPECT_TRUE(verified.has_value()) << verified.error().message;
     return verified ? verified->broken.value_or("") : "?";
   }
-  Folder folder_{"ringside-journal"};
+  testing::TemporaryDirectory folder_;
   std::unique_ptr<StateDatabase> state_;
   std::optional<Journal> journal_;
   std::string head_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/state_database.h"
 
-#include "tests/unit/agent/store/folder.h"
+#include "tests/support/temporary_directory.h"
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
@@ -19,7 +19,7 @@
 namespace ringside::agent {
 namespace {
 
-class StateDatabaseTest : public testing::Test {
+class StateDatabaseTest : public ::testing::Test {
  protected:
   std::string path() const { return folder_.file("agent.db"); }
   std::unique_ptr<StateDatabase> opened() {
@@ -56,7 +56,7 @@ class StateDatabaseTest : public testing::Test {
     EXPECT_FALSE(state.has_value());
     return state ? Error{} : state.error();
   }
-  Folder folder_{"ringside-state-database"};
+  testing::TemporaryDirectory folder_;
 };
 
 TEST_F(StateDatabaseTest, IsMadeForItsOwnerOnly) {

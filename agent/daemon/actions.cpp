@@ -43,11 +43,9 @@ bool needs_leave(const std::string& action) {
   return action == "pause" || action == "restore" || action == "dump";
 }
 
-std::optional<std::string> refusal(const std::string& action, const policies::Policy& policy,
-                                   const Config& config, const GuestFacts& guest, bool suppressed) {
+std::optional<std::string> refusal(const std::string& action, const Config& config, const GuestFacts& guest,
+                                   bool suppressed) {
   if (suppressed) return "an exception silences the finding";
-  if (policy.mode != policies::Mode::enforce)
-    return fmt::format("policy {} only observes (mode: enforce lets it act)", policy.name);
   const bool allowed = std::any_of(config.actions.begin(), config.actions.end(), [&](const ActionRule& rule) {
     return matches_guest(rule.guests, guest.name, guest.uuid) &&
            std::find(rule.allow.begin(), rule.allow.end(), action) != rule.allow.end();

@@ -32,10 +32,10 @@ class CircuitBreaker {
 /// True for what changes a guest or stops it, and so needs leave.
 bool needs_leave(const std::string& action);
 
-/// Why an action that changes a guest is not taken; nullopt: it may be. The policy must enforce, the
-/// configuration must allow the action for this guest, and the finding must not be silenced.
-std::optional<std::string> refusal(const std::string& action, const policies::Policy& policy,
-                                   const Config& config, const GuestFacts& guest, bool suppressed);
+/// Why an action of a policy that enforces is not taken; nullopt: it may be. The configuration must allow it
+/// for this guest, and the finding must not be silenced.
+std::optional<std::string> refusal(const std::string& action, const Config& config, const GuestFacts& guest,
+                                   bool suppressed);
 
 /// Stops the guest for good; whoever runs it resumes it. Gives what was done, in words.
 Result<std::string> pause_guest(guest::live::LiveGuest& guest);

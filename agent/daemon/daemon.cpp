@@ -111,6 +111,7 @@ struct Daemon::Impl final : AgentApi {
   std::unique_ptr<Ledger> ledger;
   CircuitBreaker breaker;
   Metrics metrics_;
+  GuestNames names;
   io::EventLoop loop;
 
   std::mutex rules_mutex;
@@ -143,7 +144,7 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
   give_frozen_back();
   scheduler = std::make_unique<Scheduler>(workers_of(rules->config));
   list = std::make_unique<GuestList>(
-      SessionTools{loop, state->path(), *ledger, *store, *evidence, breaker, metrics_}, *scheduler, rules);
+      SessionTools{loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names}, *scheduler, rules);
   ledger->note("agent.started", {{"version", kVersion}, {"pid", ::getpid()}}, wall_clock());
   if (auto listening = listen(); !listening) return fail(Failure(std::move(listening).error(), Exit::usage));
   if (auto finding = start_sources(); !finding) return fail(Failure(std::move(finding).error(), Exit::usage));

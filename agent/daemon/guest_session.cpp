@@ -57,7 +57,7 @@ std::string_view to_string(GuestState state) {
 GuestSession::GuestSession(GuestCandidate candidate, SessionTools tools, std::shared_ptr<const Rules> rules)
     : candidate_(std::move(candidate)), tools_(tools), rules_(std::move(rules)) {
   facts_.key = candidate_.id;
-  facts_.name = candidate_.name;
+  facts_.name = tools_.names.claim(candidate_.id, candidate_.name, io::to_string(candidate_.endpoint));
   facts_.uuid = candidate_.uuid;
   facts_.labels = candidate_.labels;
   shown_state_.facts = facts_;
@@ -67,6 +67,7 @@ GuestSession::GuestSession(GuestCandidate candidate, SessionTools tools, std::sh
 GuestSession::~GuestSession() {
   const std::lock_guard lock(working_);
   detach();
+  tools_.names.release(candidate_.id);
 }
 
 void GuestSession::replace_rules(std::shared_ptr<const Rules> rules) {
@@ -214,7 +215,7 @@ void GuestSession::attached() {
   const auto& info = guest_->info();
   facts_.key = info.key();
   facts_.uuid = info.uuid;
-  if (!info.name.empty()) facts_.name = info.name;
+  if (!info.name.empty()) facts_.name = tools_.names.claim(candidate_.id, info.name, info.target);
   facts_.labels = candidate_.labels;
   for (const auto& rule : rules_->config.guests.labels)
     if (matches_guest(rule.guests, facts_.name, facts_.uuid))
@@ -466,7 +467,10 @@ void GuestSession::take_changes(const Looks::Look& look, Moment now) {
     FindingRecord record = record_of(change.finding);
     record.id = finding_id(record);
     const policies::CheckResult& result = last_[check_key(*change.finding.policy, *change.finding.check)];
-    if (++with_evidence <= kMostToOpen)
+    // One that was open before this agent started, or before new rules: no news, and nothing to act upon.
+    const auto before = tools_.findings.find(record.id);
+    const bool news = !before || before->state == FindingRecord::State::resolved;
+    if (news && ++with_evidence <= kMostToOpen)
       if (const auto snapshot = guest_->snapshot(MsrSource::none)) {
         std::string problem;
         record.evidence =
@@ -474,6 +478,7 @@ void GuestSession::take_changes(const Looks::Look& look, Moment now) {
         if (!problem.empty()) log::warning("evidence is not kept: " + problem);
       }
     tools_.ledger.open(record, now);
+    if (!news) continue;
     tools_.metrics.finding(record.policy, record.check, record.severity);
     act(record, result, change.finding.violation, now);
   }
@@ -501,10 +506,11 @@ void GuestSession::resolve_stale(const Looks::Look& look, Moment now) {
 
 void GuestSession::act(const FindingRecord& record, const policies::CheckResult& result,
                        const policies::Violation& violation, Moment now) {
+  // What a policy that only observes could do is no refusal: `ringside guests` and the policies say the mode.
+  if (result.policy->mode != policies::Mode::enforce) return;
   for (const auto& action : result.check->actions) {
     if (!needs_leave(action)) continue;
-    if (const auto why = refusal(action, *result.policy, rules_->config, facts_,
-                                 record.suppressed_by.has_value())) {
+    if (const auto why = refusal(action, rules_->config, facts_, record.suppressed_by.has_value())) {
       tools_.ledger.action(record, action, false, *why, now);
       continue;
     }

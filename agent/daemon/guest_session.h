@@ -5,6 +5,7 @@
 #include "agent/daemon/actions.h"
 #include "agent/daemon/blind_checks.h"
 #include "agent/daemon/guest_facts.h"
+#include "agent/daemon/guest_names.h"
 #include "agent/daemon/guest_summary.h"
 #include "agent/daemon/ledger.h"
 #include "agent/daemon/metrics.h"
@@ -35,6 +36,7 @@ struct SessionTools {
   EvidenceStore& evidence;
   CircuitBreaker& breaker;
   Metrics& metrics;
+  GuestNames& names;
 };
 
 /// The rules that are in force: replaced as a whole.

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace ringside::agent {
+
+/// Gives each guest a name of its own: what people call it, unless another guest is called so already; then
+/// its target is added. Metrics, findings and people tell guests apart by it. Thread-safe.
+class GuestNames {
+ public:
+  /// The name that guest `id` has from now on.
+  std::string claim(const std::string& id, const std::string& wanted, const std::string& target);
+  void release(const std::string& id);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> names_;  ///< by id
+};
+
+}  // namespace ringside::agent

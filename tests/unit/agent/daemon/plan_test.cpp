@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/daemon/actions.h"
+#include "agent/daemon/blind_checks.h"
+#include "agent/daemon/guest_names.h"
+#include "agent/daemon/tick_plan.h"
+#include "agent/scan/pauses.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ringside::agent {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Optional;
+using ::testing::SizeIs;
+
+const TickPlan::Moment kStart{};
+
+policies::Policy policy(const std::string& name, milliseconds interval) {
+  policies::Policy one;
+  one.name = name;
+  one.interval = interval;
+  one.checks.resize(2);
+  one.checks[0].id = "first";
+  one.checks[1].id = "second";
+  return one;
+}
+
+TEST(TickPlan, BeginsWithEverything) {
+  const std::vector<policies::Policy> all = {policy("a", seconds(1)), policy("b", seconds(5))};
+  TickPlan plan;
+  plan.begin(all, kStart);
+  EXPECT_TRUE(plan.take(kStart));
+  EXPECT_TRUE(plan.due(all[0]));
+  EXPECT_TRUE(plan.due(all[1]));
+  EXPECT_FALSE(plan.take(kStart + milliseconds(500)));
+  EXPECT_FALSE(plan.due(all[0]));
+}
+
+TEST(TickPlan, LooksAtEachOnItsInterval) {
+  const std::vector<policies::Policy> all = {policy("a", seconds(1)), policy("b", seconds(5))};
+  TickPlan plan;
+  plan.begin(all, kStart);
+  unsigned a = 0, b = 0;
+  for (auto now = kStart; now < kStart + seconds(100); now = plan.next()) {
+    if (!plan.take(now)) continue;
+    a += plan.due(all[0]);
+    b += plan.due(all[1]);
+  }
+  // Jitter is a tenth, and what is due within a tenth shares a look.
+  EXPECT_NEAR(a, 100, 20);
+  EXPECT_NEAR(b, 20, 5);
+  EXPECT_EQ(plan.missed(), 0u);
+}
+
+TEST(TickPlan, CountsWhatWentByWithoutALook) {
+  const std::vector<policies::Policy> all = {policy("a", seconds(1))};
+  TickPlan plan;
+  plan.begin(all, kStart);
+  ASSERT_TRUE(plan.take(kStart));
+  ASSERT_TRUE(plan.take(plan.next() + milliseconds(3'500)));
+  EXPECT_EQ(plan.missed(), 3u);
+  EXPECT_EQ(plan.ticks(), 2u);
+}
+
+policies::CheckResult result(const policies::Policy& of, std::size_t check, policies::Verdict verdict) {
+  policies::CheckResult one;
+  one.policy = &of;
+  one.check = &of.checks[check];
+  one.verdict = verdict;
+  if (verdict == policies::Verdict::unknown) one.reasons = {"why"};
+  return one;
+}
+
+TEST(BlindChecks, AreToldOnceTheyHaveLasted) {
+  const auto one = policy("p", seconds(1));
+  BlindChecks blind;
+  const auto unknown = result(one, 0, policies::Verdict::unknown), ok = result(one, 1, policies::Verdict::ok);
+  EXPECT_THAT(blind.update({unknown, ok}, seconds(60), kStart).blind, IsEmpty());
+  EXPECT_THAT(blind.update({unknown, ok}, seconds(60), kStart + seconds(59)).blind, IsEmpty());
+  const auto news = blind.update({unknown, ok}, seconds(60), kStart + seconds(60));
+  ASSERT_THAT(news.blind, SizeIs(1));
+  EXPECT_THAT(news.blind[0].checks, ElementsAre("first: why"));
+  EXPECT_THAT(blind.update({unknown, ok}, seconds(60), kStart + seconds(61)).blind, IsEmpty());
+}
+
+TEST(BlindChecks, AreOverWhenTheCheckSpeaks) {
+  const auto one = policy("p", seconds(1));
+  BlindChecks blind;
+  blind.update({result(one, 0, policies::Verdict::unknown)}, seconds(0), kStart);
+  const auto news = blind.update({result(one, 0, policies::Verdict::ok)}, seconds(0), kStart + seconds(1));
+  EXPECT_THAT(news.seeing, ElementsAre("p"));
+}
+
+TEST(BlindChecks, StandWhileTheirPolicyIsNotLookedAt) {
+  const auto one = policy("p", seconds(5)), other = policy("q", seconds(1));
+  BlindChecks blind;
+  blind.update({result(one, 0, policies::Verdict::unknown)}, seconds(0), kStart);
+  const auto news = blind.update({result(other, 0, policies::Verdict::ok)}, seconds(0), kStart + seconds(1));
+  EXPECT_THAT(news.seeing, IsEmpty());
+  EXPECT_THAT(news.blind, IsEmpty());
+}
+
+TEST(Pauses, AreRefusedOnceTheMinuteIsSpent) {
+  Pauses pauses({milliseconds(100), milliseconds(250)});
+  EXPECT_TRUE(pauses.allow(kStart));
+  pauses.took(milliseconds(100), kStart);
+  EXPECT_TRUE(pauses.allow(kStart + seconds(1)));
+  pauses.took(milliseconds(60), kStart + seconds(1));
+  const auto refused = pauses.allow(kStart + seconds(2));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("budget"));
+  EXPECT_TRUE(pauses.allow(kStart + minutes(1)));
+  EXPECT_EQ(pauses.count(), 2u);
+  EXPECT_EQ(pauses.total(), milliseconds(160));
+}
+
+TEST(CircuitBreaker, BoundsActionsPerGuestAndPerHost) {
+  CircuitBreaker breaker;
+  const Breaker bounds{2, 3, minutes(10)};
+  EXPECT_TRUE(breaker.allow(bounds, "a", kStart));
+  EXPECT_TRUE(breaker.allow(bounds, "a", kStart));
+  EXPECT_THAT(breaker.allow(bounds, "a", kStart).error().message, HasSubstr("on this guest"));
+  EXPECT_TRUE(breaker.allow(bounds, "b", kStart));
+  EXPECT_THAT(breaker.allow(bounds, "c", kStart).error().message, HasSubstr("on this host"));
+  EXPECT_TRUE(breaker.allow(bounds, "a", kStart + minutes(10)));
+}
+
+TEST(Actions, NeedLeaveByTheConfiguration) {
+  Config config;
+  const GuestFacts guest{"key", "web1", "some-uuid", {}};
+  EXPECT_THAT(refusal("restore", config, guest, false), Optional(HasSubstr("does not allow restore")));
+  config.actions.push_back({{"db*"}, {"restore"}});
+  EXPECT_THAT(refusal("restore", config, guest, false), Optional(HasSubstr("does not allow")));
+  config.actions.push_back({{"web*"}, {"restore"}});
+  EXPECT_EQ(refusal("restore", config, guest, false), std::nullopt);
+  EXPECT_THAT(refusal("pause", config, guest, false), Optional(HasSubstr("does not allow pause")));
+  EXPECT_THAT(refusal("restore", config, guest, true), Optional(HasSubstr("exception")));
+  config.actions = {{{"some-uuid"}, {"pause"}}};
+  EXPECT_EQ(refusal("pause", config, guest, false), std::nullopt);
+}
+
+TEST(GuestNames, AreUnique) {
+  GuestNames names;
+  EXPECT_EQ(names.claim("1", "web", "/run/a"), "web");
+  EXPECT_EQ(names.claim("2", "web", "/run/b"), "web@/run/b");
+  EXPECT_EQ(names.claim("1", "web", "/run/a"), "web");
+  names.release("1");
+  EXPECT_EQ(names.claim("2", "web", "/run/b"), "web");
+}
+
+}  // namespace
+}  // namespace ringside::agent

@@ -2,18 +2,13 @@
 #include "policies/engine/policy.h"
 
 #include "policies/engine/shipped.h"
+#include "policies/engine/source_files.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <map>
 
 namespace ringside::policies {
 
 namespace {
-
-constexpr std::uintmax_t kMaxFileBytes = 1u << 20;
 
 /// Joins sets; a name that two policies share is an error at the second.
 void join(PolicySet& all, PolicySet more) {
@@ -27,22 +22,6 @@ void join(PolicySet& all, PolicySet more) {
     else
       all.policies.push_back(std::move(policy));
   }
-}
-
-void load_file(PolicySet& all, const std::filesystem::path& path) {
-  std::error_code code;
-  const auto size = std::filesystem::file_size(path, code);
-  if (!code && size > kMaxFileBytes) {
-    all.errors.push_back({path.string(), 1, 1, "the file is larger than 1 MiB", "", ""});
-    return;
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (code || !file.good()) {
-    all.errors.push_back({path.string(), 1, 1, "cannot read the file", "", ""});
-    return;
-  }
-  join(all, load_policy_text(path.string(), text));
 }
 
 }  // namespace
@@ -83,22 +62,8 @@ std::string_view to_string(Confirm confirm) {
 
 PolicySet load_policies(const std::vector<std::string>& paths) {
   PolicySet all;
-  for (const auto& path : paths) {
-    std::error_code code;
-    if (!std::filesystem::is_directory(path, code)) {
-      load_file(all, path);
-      continue;
-    }
-    std::vector<std::filesystem::path> files;
-    for (std::filesystem::directory_iterator entry(path, code), end; !code && entry != end;
-         entry.increment(code))
-      if (entry->path().extension() == ".yaml") files.push_back(entry->path());
-    std::sort(files.begin(), files.end());
-    if (code || files.empty())
-      all.errors.push_back(
-          {path, 1, 1, code ? "cannot list the folder" : "the folder holds no *.yaml file", "", ""});
-    for (const auto& file : files) load_file(all, file);
-  }
+  for (const auto& file : read_source_files(paths, all.errors))
+    join(all, load_policy_text(file.file, file.text));
   return all;
 }
 

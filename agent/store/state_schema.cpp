@@ -20,7 +20,16 @@ CREATE TABLE journal_head(
   only INTEGER PRIMARY KEY CHECK(only = 1), number INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 )";
 
-constexpr const char* kMigrations[] = {kFindingsAndJournal};
+// Numbers of messages are never used twice: what was sent is told apart from what came after.
+constexpr const char* kOutbox = R"(
+CREATE TABLE outbox(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+CREATE INDEX outbox_by_output ON outbox(output, number);
+CREATE TABLE outbox_count(
+  output TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0) STRICT;
+)";
+
+constexpr const char* kMigrations[] = {kFindingsAndJournal, kOutbox};
 
 }  // namespace
 

@@ -22,28 +22,31 @@ class FakeApi final : public AgentApi {
     why = why_not_ready;
     return why.empty();
   }
-  Json status() override { return note("status"), Json{{"version", "1"}}; }
-  Json guests() override { return note("guests"), Json::array({{{"name", "vm1"}}}); }
+  Json status() override { return note("status"), status_document; }
+  Json guests() override { return note("guests"), guest_documents; }
   Result<Json> guest(const std::string& name) override {
     note("guest " + name);
-    if (name == "none") return fail(Errc::not_found, "there is no guest \"none\"", "ringside guests lists them");
+    if (name == "none")
+      return fail(Errc::not_found, "there is no guest \"none\"", "ringside guests lists them");
+    for (const Json& one : guest_documents)
+      if (!one.is_object() || !one.contains("name") || one["name"] == name) return one;
     return Json{{"name", name}};
   }
   Result<Json> findings(const FindingStore::Filter& filter) override {
     note("findings");
     last_filter = filter;
-    return Json::array({{{"id", "0123456789ab"}}});
+    return Json::array({finding_document});
   }
-  Result<Json> finding(const std::string& id) override { return note("finding " + id), Json{{"id", id}}; }
+  Result<Json> finding(const std::string& id) override { return note("finding " + id), finding_document; }
   Result<Json> acknowledge(const std::string& id, const std::string& text, const Caller& caller) override {
     note("ack " + id + " " + text + " " + caller.name);
-    return Json{{"id", id}};
+    return finding_document;
   }
   Result<Json> accept(const std::string& id, const std::string& text, const Caller& caller) override {
     note("accept " + id + " " + text + " " + caller.name);
-    return Json{{"id", id}};
+    return finding_document;
   }
-  Result<Json> explain(const std::string& id) override { return note("explain " + id), Json{{"id", id}}; }
+  Result<Json> explain(const std::string& id) override { return note("explain " + id), explain_document; }
   Json policies() override { return note("policies"), Json::array(); }
   Json tables() override { return note("tables"), Json::array(); }
   Result<Json> query(const std::string& guest, const std::string& sql) override {
@@ -98,6 +101,9 @@ class FakeApi final : public AgentApi {
     return on_io_thread_;
   }
 
+  Json status_document{{"version", "1"}}, guest_documents = Json::array({{{"name", "vm1"}}}),
+                                          finding_document{{"id", "0123456789ab"}},
+                                          explain_document{{"id", "0123456789ab"}};
   std::string why_not_ready;
   bool fail_reload = false;
   FindingStore::Filter last_filter;

@@ -43,10 +43,12 @@ const std::vector<Case>& cases() {
       {"GET", "/api/v1/guests", "", "guests", R"({"guests":[{"name":"vm1"}]})"},
       {"GET", "/api/v1/guests/my%20vm", "", "guest my vm", R"({"name":"my vm"})"},
       {"GET", "/api/v1/findings", "", "findings", R"({"findings":[{"id":"0123456789ab"}]})"},
-      {"GET", "/api/v1/findings/0123", "", "finding 0123", R"({"id":"0123"})"},
-      {"GET", "/api/v1/findings/0123/explain", "", "explain 0123", R"({"id":"0123"})"},
-      {"POST", "/api/v1/findings/0123/ack", R"({"note":"known"})", "ack 0123 known uid 0", R"({"id":"0123"})"},
-      {"POST", "/api/v1/findings/0123/accept", R"({"note":"ours"})", "accept 0123 ours uid 0", R"({"id":"0123"})"},
+      {"GET", "/api/v1/findings/0123", "", "finding 0123", R"({"id":"0123456789ab"})"},
+      {"GET", "/api/v1/findings/0123/explain", "", "explain 0123", R"({"id":"0123456789ab"})"},
+      {"POST", "/api/v1/findings/0123/ack", R"({"note":"known"})", "ack 0123 known uid 0",
+       R"({"id":"0123456789ab"})"},
+      {"POST", "/api/v1/findings/0123/accept", R"({"note":"ours"})", "accept 0123 ours uid 0",
+       R"({"id":"0123456789ab"})"},
       {"GET", "/api/v1/policies", "", "policies", R"({"policies":[]})"},
       {"GET", "/api/v1/tables", "", "tables", R"({"tables":[]})"},
       {"POST", "/api/v1/query", R"({"guest":"vm1","sql":"SELECT 1"})", "query vm1 SELECT 1",
@@ -76,7 +78,8 @@ TEST(HttpRoutes, WhoMayOnlyReadChangesNothing) {
     FakeApi api;
     Request request = request_of(one.method, one.target, one.body);
     request.caller = {"uid 1000", false};
-    const bool writes = one.target.ends_with("/ack") || one.target.ends_with("/accept") || one.target.ends_with("/reload");
+    const bool writes =
+        one.target.ends_with("/ack") || one.target.ends_with("/accept") || one.target.ends_with("/reload");
     const Response response = ask(api, request);
     EXPECT_EQ(response.status, writes ? 403u : 200u) << one.target;
     if (writes) {
@@ -103,8 +106,9 @@ TEST(HttpRoutes, WhoMayNotReadLearnsOnlyThatTheAgentLives) {
 
 TEST(HttpRoutes, FindingsAreFiltered) {
   FakeApi api;
-  const auto ok = ask(api, request_of("GET", "/api/v1/findings?guest=vm1&state=resolved&severity=high&policy=idt"
-                                             "&suppressed=false&limit=7"));
+  const auto ok = ask(api, request_of("GET",
+                                      "/api/v1/findings?guest=vm1&state=resolved&severity=high&policy=idt"
+                                      "&suppressed=false&limit=7"));
   EXPECT_EQ(ok.status, 200u) << ok.body;
   EXPECT_EQ(api.last_filter.guest, "vm1");
   EXPECT_EQ(api.last_filter.state, FindingRecord::State::resolved);
@@ -112,7 +116,8 @@ TEST(HttpRoutes, FindingsAreFiltered) {
   EXPECT_EQ(api.last_filter.policy, "idt");
   EXPECT_FALSE(api.last_filter.suppressed);
   EXPECT_EQ(api.last_filter.limit, 7u);
-  for (const char* bad : {"state=opened", "severity=bad", "limit=0", "limit=100001", "limit=-1", "suppressed=1", "gest=x"}) {
+  for (const char* bad :
+       {"state=opened", "severity=bad", "limit=0", "limit=100001", "limit=-1", "suppressed=1", "gest=x"}) {
     const auto response = ask(api, request_of("GET", std::string("/api/v1/findings?") + bad));
     EXPECT_EQ(response.status, 400u) << bad;
     EXPECT_EQ(Json::parse(response.body)["error"]["code"], "invalid_argument") << bad;
@@ -121,7 +126,8 @@ TEST(HttpRoutes, FindingsAreFiltered) {
 
 TEST(HttpRoutes, BodiesAreCheckedBeforeTheAgentIsAsked) {
   FakeApi api;
-  for (const char* bad : {"", "[]", "{", R"({"guest":"x"})", R"({"guest":1,"sql":"x"})", R"({"guest":"x","sql":"x","y":""})"})
+  for (const char* bad :
+       {"", "[]", "{", R"({"guest":"x"})", R"({"guest":1,"sql":"x"})", R"({"guest":"x","sql":"x","y":""})"})
     EXPECT_EQ(ask(api, request_of("POST", "/api/v1/query", bad)).status, 400u) << bad;
   EXPECT_EQ(ask(api, request_of("POST", "/api/v1/findings/0123/ack", R"({"nota":"x"})")).status, 400u);
   EXPECT_TRUE(api.calls().empty());
@@ -133,7 +139,8 @@ TEST(HttpRoutes, BodiesAreCheckedBeforeTheAgentIsAsked) {
 
 TEST(HttpRoutes, WhatIsNotThereIs404AndTheWrongMethod405) {
   FakeApi api;
-  for (const char* none : {"/", "/api", "/api/v1/guest", "/api/v1/guests/", "/api/v1/findings/1/2", "/healthz/"})
+  for (const char* none :
+       {"/", "/api", "/api/v1/guest", "/api/v1/guests/", "/api/v1/findings/1/2", "/healthz/"})
     EXPECT_EQ(ask(api, request_of("GET", none)).status, 404u) << none;
   const Response wrong = ask(api, request_of("DELETE", "/api/v1/findings/0123"));
   EXPECT_EQ(wrong.status, 405u);
@@ -145,11 +152,10 @@ TEST(HttpRoutes, ErrorsOfTheAgentAreDocumentsWithTheirStatus) {
   FakeApi api;
   const Response none = ask(api, request_of("GET", "/api/v1/guests/none"));
   EXPECT_EQ(none.status, 404u);
-  EXPECT_EQ(Json::parse(none.body),
-            (Json{{"error",
-                   {{"code", "not_found"},
-                    {"message", "there is no guest \"none\""},
-                    {"hint", "ringside guests lists them"}}}}));
+  EXPECT_EQ(Json::parse(none.body), (Json{{"error",
+                                           {{"code", "not_found"},
+                                            {"message", "there is no guest \"none\""},
+                                            {"hint", "ringside guests lists them"}}}}));
   api.why_not_ready = "two guests are still attached to";
   const Response ready = ask(api, request_of("GET", "/readyz"));
   EXPECT_EQ(ready.status, 503u);

@@ -12,6 +12,7 @@ struct Context;
 /// Each adds one verb to the command line; when it is parsed, Context::action is its work.
 void add_baseline(CLI::App& app, Context& context);
 void add_dmesg(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_files(CLI::App& app, Context& context);
 void add_gdt(CLI::App& app, Context& context);
 void add_golden(CLI::App& app, Context& context);

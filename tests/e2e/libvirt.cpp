@@ -77,13 +77,17 @@ class Libvirt : public ::testing::Test {
       why_not = {Errc::unavailable, "this build has no libvirt", {}};
       return;
     }
-    auto started = lab::LibvirtHost::start();
+    auto started = lab::LibvirtHost::make();
     if (!started) {
       why_not = started.error();
       return;
     }
     host = std::move(*started);
     install_hook();
+    if (const auto daemon = host->start_daemon(); !daemon) {
+      why_not = daemon.error();
+      return;
+    }
     sources = std::make_unique<Sources>(*host);
     if (const auto began = sources->start(); !began) why_not = began.error();
     if (const auto created = host->create_domain(kName, kUuid); !created) {

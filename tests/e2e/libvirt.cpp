@@ -259,7 +259,8 @@ TEST_F(Libvirt, AKilledFreezersGuestIsGivenBackThroughLibvirt) {
     ::dup2(ready_pipe[1], 1);
     ::setenv("RINGSIDE_E2E_FREEZE", host->uri().c_str(), 1);
     ::setenv("RINGSIDE_STATE_DIR", host->folder().file("state").c_str(), 1);
-    ::execl("/proc/self/exe", "e2e_libvirt", "--gtest_filter=Freezer.*", nullptr);
+    ::execl("/proc/self/exe", "e2e_libvirt", "--gtest_filter=Freezer.*", "--gtest_also_run_disabled_tests",
+            nullptr);
     ::_exit(127);
   }
   ::close(ready_pipe[1]);
@@ -344,9 +345,9 @@ TEST_F(Libvirt, TheEndOfADomainEndsItsMonitorAndIsToldOnce) {
 }
 
 /// What AKilledFreezersGuestIsGivenBackThroughLibvirt runs and kills.
-TEST(Freezer, FreezesAndWaits) {
+TEST(Freezer, DISABLED_FreezesAndWaits) {
   const char* uri = std::getenv("RINGSIDE_E2E_FREEZE");
-  if (uri == nullptr) GTEST_SKIP() << "part of another test";
+  ASSERT_NE(uri, nullptr) << "part of another test";
   io::EventLoop loop;
   io::Endpoint endpoint;
   endpoint.kind = io::Endpoint::Kind::libvirt;

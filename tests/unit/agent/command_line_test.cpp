@@ -62,7 +62,7 @@ TEST(CommandLine, HasTheVerbs) {
                                              "golden import", "golden list",   "golden remove",
                                              "scan",          "policy",        "policy list",
                                              "policy show",   "policy check",  "write",
-                                             "restore",       "version"}));
+                                             "restore",       "doctor",        "version"}));
 }
 
 TEST(CommandLine, EveryVerbExplainsItselfWithAnExample) {

@@ -103,13 +103,13 @@ endfunction()
 # Installs the program, the libraries with their headers, and the CMake package `ringside`.
 function(ringside_install)
   include(CMakePackageConfigHelpers)
-  install(TARGETS ringside RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ringside RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ringside)
   install(TARGETS ringside_base ringside_qmp ringside_gdbstub ringside_guest ringside_policies
     EXPORT ringsideTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   foreach(floor base qmp gdbstub guest policies)
     install(DIRECTORY ${floor} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringside FILES_MATCHING PATTERN "*.h")
   endforeach()
-  install(DIRECTORY policies/shipped/ policies/linux/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ringside/policies
+  install(DIRECTORY policies/shipped/ policies/linux/ DESTINATION ${CMAKE_INSTALL_DATADIR}/ringside/policies COMPONENT ringside
     FILES_MATCHING PATTERN "*.yaml")
   set(where ${CMAKE_INSTALL_LIBDIR}/cmake/ringside)
   install(EXPORT ringsideTargets NAMESPACE ringside:: DESTINATION ${where})

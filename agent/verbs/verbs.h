@@ -16,6 +16,7 @@ void add_baseline(CLI::App& app, Context& context);
 void add_baseline_accept(CLI::App& baseline, Context& context);
 void add_policy_explain(CLI::App& policy, Context& context);
 void add_dmesg(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
 void add_evidence(CLI::App& app, Context& context);
 void add_files(CLI::App& app, Context& context);
 void add_findings(CLI::App& app, Context& context);

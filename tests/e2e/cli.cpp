@@ -274,8 +274,27 @@ TEST_F(CommandLine, AHeldMonitorIsNotAttachedTo) {
   const Finished second = ringside({"inspect", target()});
   EXPECT_EQ(second.status, 5);
   EXPECT_NE(second.err.find("hint: "), std::string::npos) << second.err;
+  const Json checks = ringside_json({"doctor", target()}, 5)["checks"];
+  const std::string finding = checks.back()["finding"];
+  EXPECT_EQ(checks.back()["id"], "monitor");
+  EXPECT_NE(finding.find("(pid " + std::to_string(watch->pid()) + ","), std::string::npos) << finding;
   watch->signal(SIGINT);
   wait_end(*watch);
+}
+
+TEST_F(CommandLine, TheDoctorFindsNothingWrongWithAHealthyGuest) {
+  const Json checks = ringside_json({"doctor", target()})["checks"];
+  EXPECT_EQ(checks.size(), 11u);
+  for (const Json& check : checks) EXPECT_EQ(check["verdict"], "ok") << check.dump();
+  const Json host = ringside_json({"doctor"}, 4)["checks"];
+  bool seen = false;
+  for (const Json& check : host) {
+    const std::string finding = check["finding"];
+    seen = seen || (check["id"] == "qemu" && check["verdict"] == "ok" &&
+                    finding.find("pid " + std::to_string(guest_->pid())) != std::string::npos &&
+                    finding.find("free monitor " + target()) != std::string::npos);
+  }
+  EXPECT_TRUE(seen) << host.dump();
 }
 
 }  // namespace

@@ -77,13 +77,17 @@ class Libvirt : public ::testing::Test {
       why_not = {Errc::unavailable, "this build has no libvirt", {}};
       return;
     }
-    auto started = lab::LibvirtHost::start();
+    auto started = lab::LibvirtHost::make();
     if (!started) {
       why_not = started.error();
       return;
     }
     host = std::move(*started);
     install_hook();
+    if (const auto daemon = host->start_daemon(); !daemon) {
+      why_not = daemon.error();
+      return;
+    }
     sources = std::make_unique<Sources>(*host);
     if (const auto began = sources->start(); !began) why_not = began.error();
     if (const auto created = host->create_domain(kName, kUuid); !created) {
@@ -255,7 +259,8 @@ TEST_F(Libvirt, AKilledFreezersGuestIsGivenBackThroughLibvirt) {
     ::dup2(ready_pipe[1], 1);
     ::setenv("RINGSIDE_E2E_FREEZE", host->uri().c_str(), 1);
     ::setenv("RINGSIDE_STATE_DIR", host->folder().file("state").c_str(), 1);
-    ::execl("/proc/self/exe", "e2e_libvirt", "--gtest_filter=Freezer.*", nullptr);
+    ::execl("/proc/self/exe", "e2e_libvirt", "--gtest_filter=Freezer.*", "--gtest_also_run_disabled_tests",
+            nullptr);
     ::_exit(127);
   }
   ::close(ready_pipe[1]);
@@ -340,9 +345,9 @@ TEST_F(Libvirt, TheEndOfADomainEndsItsMonitorAndIsToldOnce) {
 }
 
 /// What AKilledFreezersGuestIsGivenBackThroughLibvirt runs and kills.
-TEST(Freezer, FreezesAndWaits) {
+TEST(Freezer, DISABLED_FreezesAndWaits) {
   const char* uri = std::getenv("RINGSIDE_E2E_FREEZE");
-  if (uri == nullptr) GTEST_SKIP() << "part of another test";
+  ASSERT_NE(uri, nullptr) << "part of another test";
   io::EventLoop loop;
   io::Endpoint endpoint;
   endpoint.kind = io::Endpoint::Kind::libvirt;

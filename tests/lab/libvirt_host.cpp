@@ -107,7 +107,7 @@ volatile std::sig_atomic_t told_to_end = 0;
 
 }  // namespace
 
-Result<std::unique_ptr<LibvirtHost>> LibvirtHost::start() {
+Result<std::unique_ptr<LibvirtHost>> LibvirtHost::make() {
   if (::geteuid() != 0) return fail(Errc::unavailable, "a libvirt of the test's own needs root");
   for (const std::vector<std::string>& probe : {std::vector<std::string>{"libvirtd", "--version"},
                                                 {"virsh", "--version"},
@@ -122,12 +122,12 @@ Result<std::unique_ptr<LibvirtHost>> LibvirtHost::start() {
   if (::chown(host->folder_.file("guest").c_str(), kQemuUser, kQemuUser) != 0)
     return fail(Errc::io, "cannot give QEMU's user a folder");
   write_configuration(host->folder_);
+  std::ofstream(host->folder_.file("hold")).flush();
   const std::string script = host->folder_.file("run.sh"), log = host->folder_.file("daemon.log");
   const pid_t self = ::getpid();
   host->warden_ = ::fork();
   if (host->warden_ == 0) keep_ward(self, script.c_str(), log.c_str());
   if (host->warden_ < 0) return fail(Errc::io, "cannot fork");
-  RINGSIDE_CHECK(host->wait_for_socket());
   return host;
 }
 

@@ -20,8 +20,9 @@ namespace ringside::lab {
 /// that ends.
 class LibvirtHost {
  public:
-  /// `unavailable`: no libvirtd, not root, or no mount namespaces here.
-  static Result<std::unique_ptr<LibvirtHost>> start();
+  /// Everything but the daemon: start_daemon(). `unavailable`: no libvirtd, not root, or no mount namespaces
+  /// here.
+  static Result<std::unique_ptr<LibvirtHost>> make();
   ~LibvirtHost();
   LibvirtHost(const LibvirtHost&) = delete;
   LibvirtHost& operator=(const LibvirtHost&) = delete;
@@ -29,7 +30,8 @@ class LibvirtHost {
   std::string uri() const { return "qemu+unix:///system?socket=" + folder_.file("sock/libvirt-sock"); }
   const TemporaryFolder& folder() const { return folder_; }
   Finished virsh(const std::vector<std::string>& arguments) const;
-  /// Where libvirt finds hook scripts of the QEMU driver; they are read anew each time.
+  /// Where libvirt finds hook scripts of the QEMU driver. One must be there when the daemon starts: it looks
+  /// then.
   std::string hook_folder() const { return folder_.file("etc/hooks/qemu.d"); }
 
   /// Starts a domain with a kernel of the lab (TCG, 2 vCPUs, 256 MiB). `console` is its serial port's socket.

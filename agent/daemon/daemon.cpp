@@ -9,6 +9,7 @@
 #include "agent/libvirt/connect.h"
 #include "agent/log.h"
 #include "agent/output/format.h"
+#include "agent/outputs/output_dispatcher.h"
 #include "agent/policies.h"
 #include "agent/signals.h"
 #include "agent/sources/endpoint_source.h"
@@ -64,6 +65,12 @@ Json counts(const std::vector<FindingRecord>& open) {
   return {{"open", std::move(severities)}, {"suppressed", suppressed}, {"acknowledged", acknowledged}};
 }
 
+Json exception_ids(const std::vector<const policies::Exception*>& exceptions) {
+  Json ids = Json::array();
+  for (const auto* exception : exceptions) ids.push_back(exception->id);
+  return ids;
+}
+
 }  // namespace
 
 struct Daemon::Impl final : AgentApi {
@@ -72,6 +79,7 @@ struct Daemon::Impl final : AgentApi {
 
   Attempt<void> open(std::vector<policies::Diagnostic>& diagnostics);
   Result<void> open_state();
+  Result<void> start_outputs(const std::vector<OutputConfig>& wanted);
   void give_frozen_back();
   Result<void> start_sources();
   Result<void> listen();
@@ -79,6 +87,7 @@ struct Daemon::Impl final : AgentApi {
   void turn();
   void notice_changes();
   Result<Json> load_anew(const std::string& who);
+  Json output_statistics();
 
   // AgentApi
   bool ready(std::string& why) override;
@@ -109,6 +118,9 @@ struct Daemon::Impl final : AgentApi {
   std::unique_ptr<EvidenceStore> evidence;
   AgentEvents events;
   std::unique_ptr<Ledger> ledger;
+  std::mutex outputs_mutex;
+  std::unique_ptr<OutputDispatcher> outputs;
+  std::vector<OutputConfig> outputs_config;
   CircuitBreaker breaker;
   Metrics metrics_;
   GuestNames names;
@@ -162,7 +174,34 @@ Result<void> Daemon::Impl::open_state() {
                                                    "evidence.dropped", Json{{"sha256", gone}}, wall_clock()));
                                                return {};
                                              }));
-  ledger = std::make_unique<Ledger>(*database, *store, *journal, events, nullptr);
+  ledger = std::make_unique<Ledger>(*database, *store, *journal, events, [this](const AgentEvent& event) {
+    const std::lock_guard lock(outputs_mutex);
+    return outputs ? outputs->enqueue(event) : Result<void>();
+  });
+  return start_outputs(rules->config.outputs);
+}
+
+Result<void> Daemon::Impl::start_outputs(const std::vector<OutputConfig>& wanted) {
+  std::unique_ptr<OutputDispatcher> old;
+  {
+    const std::lock_guard lock(outputs_mutex);
+    if (outputs && wanted == outputs_config) return {};
+    old = std::move(outputs);
+  }
+  old.reset();  // waits for what it sends; events meanwhile go to no output
+  RINGSIDE_TRY(auto dispatcher, OutputDispatcher::start(
+                                    *database, wanted, Origin::here(),
+                                    [this] {
+                                      FindingStore::Filter open;
+                                      open.state = FindingRecord::State::open;
+                                      open.suppressed = false;
+                                      open.limit = 100'000;
+                                      return store->list(open);
+                                    },
+                                    {}));
+  const std::lock_guard lock(outputs_mutex);
+  outputs = std::move(dispatcher);
+  outputs_config = wanted;
   return {};
 }
 
@@ -243,6 +282,8 @@ void Daemon::Impl::stop() {
   scheduler.reset();
   list.reset();
   if (ledger) ledger->note("agent.stopped", {{"pid", ::getpid()}}, wall_clock());
+  const std::lock_guard lock(outputs_mutex);
+  outputs.reset();
 }
 
 void Daemon::Impl::notice_changes() {
@@ -273,11 +314,14 @@ Result<Json> Daemon::Impl::load_anew(const std::string& who) {
     return fail(Errc::invalid_argument, load_error);
   }
   load_error.clear();
+  loaded.rules->exceptions.carry_uses(rules->exceptions);
   rules = loaded.rules;
   files = std::move(loaded.files);
   files_fingerprint = fingerprint_of(files);
   loaded_at = wall_clock();
   list->replace_rules(rules);
+  if (auto started = start_outputs(rules->config.outputs); !started)
+    log::warning("outputs: " + started.error().message);
   event.what = "reload.done";
   event.text = fmt::format("{} loaded ({})", counted(rules->policies.size(), "policy"), who);
   log::info(event.text);
@@ -301,6 +345,15 @@ bool Daemon::Impl::ready(std::string& why) {
   if (writing.error.empty()) return true;
   why = writing.error;
   return false;
+}
+
+Json Daemon::Impl::output_statistics() {
+  const std::lock_guard lock(outputs_mutex);
+  Json all = Json::array();
+  if (!outputs) return all;
+  if (const auto statistics = outputs->statistics())
+    for (const auto& one : *statistics) all.push_back(to_json(one));
+  return all;
 }
 
 Json Daemon::Impl::status() {
@@ -328,12 +381,16 @@ Json Daemon::Impl::status() {
           {"guests",
            {{"watched", totals.watched}, {"waiting", totals.waiting}, {"failed", totals.failed}}},
           {"findings", records ? counts(*records) : Json{{"error", records.error().message}}},
+          {"exceptions",
+           {{"count", rules->exceptions.all().size()},
+            {"expired", exception_ids(rules->exceptions.expired(wall_clock()))},
+            {"unused", exception_ids(rules->exceptions.unused())}}},
           {"policies",
            {{"count", rules->policies.size()},
             {"checks", checks},
             {"loaded_at", rfc3339(loaded_at)},
             {"error", load_error.empty() ? Json() : Json(load_error)}}},
-          {"outputs", Json::array()},
+          {"outputs", output_statistics()},
           {"store",
            {{"waiting", writing.waiting},
             {"dropped", writing.dropped},
@@ -376,7 +433,8 @@ Result<Json> Daemon::Impl::accept(const std::string& id, const std::string& note
 
 Result<Json> Daemon::Impl::explain(const std::string& id) {
   RINGSIDE_TRY(const auto record, store->find(id));
-  return Json{{"finding", record.id}, {"suppressed_by", record.suppressed_by ? Json(*record.suppressed_by) : Json()}};
+  RINGSIDE_TRY(const auto session, list->find(record.guest));
+  return session->explain(record.id);
 }
 
 Json Daemon::Impl::policies() {

@@ -150,6 +150,7 @@ void GuestSession::use_rules() {
   pauses_ = std::make_unique<Pauses>(rules_->config.pauses);
   looks_ = std::make_unique<Looks>(*guest_, *evaluator_, rules_->policies, msrs(), pauses_.get());
   plan_.begin(rules_->policies, Clock::now());
+  suppressed_.clear();
   for (const auto& problem : looks_->begin_boot()) tell("error", problem);
 }
 
@@ -272,6 +273,7 @@ void GuestSession::detach() {
   blind_.clear();
   stale_.clear();
   last_.clear();
+  suppressed_.clear();
 }
 
 void GuestSession::resolve_all(const std::string& why) {
@@ -434,6 +436,7 @@ Scheduler::Clock::time_point GuestSession::watch() {
     std::vector<std::string> ids;
     for (const auto& [key, finding] : looks_->findings().open()) ids.push_back(finding_id(record_of(finding)));
     tools_.ledger.seen(std::move(ids), now);
+    weigh_exceptions(now);
   }
   const auto next = plan_.next();
   const auto pace = looks_->pace();
@@ -466,6 +469,7 @@ void GuestSession::take_changes(const Looks::Look& look, Moment now) {
     if (change.kind != Change::Kind::opened) continue;
     FindingRecord record = record_of(change.finding);
     record.id = finding_id(record);
+    record.suppressed_by = suppressed_[record.id] = exception_for(change.finding, now);
     const policies::CheckResult& result = last_[check_key(*change.finding.policy, *change.finding.check)];
     // One that was open before this agent started, or before new rules: no news, and nothing to act upon.
     const auto before = tools_.findings.find(record.id);
@@ -485,7 +489,65 @@ void GuestSession::take_changes(const Looks::Look& look, Moment now) {
 }
 
 void GuestSession::resolved(const Finding& finding, Moment now) {
-  tools_.ledger.resolve(finding_id(record_of(finding)), "it is no longer there", now);
+  const std::string id = finding_id(record_of(finding));
+  suppressed_.erase(id);
+  tools_.ledger.resolve(id, "it is no longer there", now);
+}
+
+std::optional<std::string> GuestSession::exception_for(const Finding& finding, Moment now) const {
+  const policies::GuestFacts guest{facts_.name, facts_.uuid, facts_.labels};
+  const auto* exception =
+      rules_->exceptions.match({guest, finding.policy->name, finding.check->id, finding.violation.columns,
+                                finding.violation.row, now});
+  return exception == nullptr ? std::nullopt : std::optional(exception->id);
+}
+
+/// Exceptions expire while findings are open.
+void GuestSession::weigh_exceptions(Moment now) {
+  for (const auto& [key, finding] : looks_->findings().open()) {
+    FindingRecord record = record_of(finding);
+    record.id = finding_id(record);
+    record.suppressed_by = exception_for(finding, now);
+    auto& known = suppressed_[record.id];
+    if (known == record.suppressed_by) continue;
+    known = record.suppressed_by;
+    tools_.ledger.open(std::move(record), now);
+  }
+}
+
+Result<Json> GuestSession::explain(const std::string& wanted) {
+  const std::lock_guard lock(working_);
+  if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
+  for (const auto& [key, finding] : looks_->findings().open()) {
+    const FindingRecord record = record_of(finding);
+    if (finding_id(record) != wanted) continue;
+    const policies::GuestFacts guest{facts_.name, facts_.uuid, facts_.labels};
+    Json exceptions = Json::array();
+    for (const auto& trace : rules_->exceptions.explain({guest, record.policy, record.check,
+                                                         finding.violation.columns, finding.violation.row,
+                                                         wall_clock()})) {
+      std::string why_not;
+      for (const auto& one : trace.why_not) why_not += (why_not.empty() ? "" : "; ") + one;
+      exceptions.push_back({{"exception", trace.exception->id},
+                            {"matches", trace.why_not.empty()},
+                            {"why_not", why_not},
+                            {"reason", trace.exception->reason},
+                            {"owner", trace.exception->owner},
+                            {"file", fmt::format("{}:{}", trace.exception->file, trace.exception->line)}});
+    }
+    const auto matching = exception_for(finding, wall_clock());
+    return Json{{"finding", wanted},
+                {"policy", record.policy},
+                {"check", record.check},
+                {"message", record.message},
+                {"suppressed_by", matching ? Json(*matching) : Json()},
+                {"says", matching             ? "exception " + *matching + " silences it"
+                         : exceptions.empty() ? "there is no exception for policy " + record.policy
+                                              : "no exception matches"},
+                {"exceptions", std::move(exceptions)}};
+  }
+  return fail(Errc::unavailable, "finding " + wanted + " is not open on a guest that is watched now",
+              "only open findings can be explained");
 }
 
 /// Findings of before this session, or of before new rules, whose checks have spoken since.

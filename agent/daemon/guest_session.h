@@ -16,6 +16,7 @@
 #include "agent/sources/guest_source.h"
 #include "policies/engine/baseline.h"
 #include "policies/engine/evaluator.h"
+#include "policies/exceptions/exceptions.h"
 
 #include <atomic>
 #include <memory>
@@ -42,6 +43,7 @@ struct SessionTools {
 /// The rules that are in force: replaced as a whole.
 struct Rules {
   std::vector<policies::Policy> policies;
+  policies::ExceptionSet exceptions;
   Config config;
 };
 
@@ -71,6 +73,8 @@ class GuestSession {
   Summary summary() const;
   const GuestCandidate& candidate() const { return candidate_; }
 
+  /// What each exception for the policy of one of its open findings says of it.
+  Result<Json> explain(const std::string& finding);
   Result<Json> query(const std::string& sql);
   /// Takes the guest's present state as its baseline.
   Result<Json> accept(const FindingRecord& finding, const std::string& note, const std::string& by);
@@ -96,6 +100,8 @@ class GuestSession {
   void resolve_stale(const Looks::Look& look, Moment now);
   void resolve_all(const std::string& why);
   FindingRecord record_of(const Finding& finding) const;
+  std::optional<std::string> exception_for(const Finding& finding, Moment now) const;
+  void weigh_exceptions(Moment now);
   void tell(const std::string& what, const std::string& text);
   void set_state(State state, const std::string& why = {});
   void publish(const Looks::Look& look, std::chrono::microseconds took);
@@ -124,6 +130,7 @@ class GuestSession {
   /// more.
   std::map<std::string, std::set<std::string>> stale_;
   std::map<std::string, policies::CheckResult> last_;  ///< by "policy/check"
+  std::map<std::string, std::optional<std::string>> suppressed_;  ///< exceptions of open findings, by their id
 
   std::atomic<bool> reset_{false}, shut_down_{false}, ended_{false};
   mutable std::mutex shown_;  ///< for what describe() and summary() show

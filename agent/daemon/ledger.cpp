@@ -77,7 +77,8 @@ void Ledger::flush() {
 void Ledger::open(FindingRecord found, Moment now) {
   write([this, found = std::move(found), now](std::vector<AgentEvent>& events) -> Result<void> {
     RINGSIDE_TRY(auto taken, findings_.open(found, now));
-    if (taken.news != FindingStore::News::none)
+    // What an exception silences is recorded, and nobody is told.
+    if (taken.news != FindingStore::News::none && !taken.record.suppressed_by)
       events.push_back(about(AgentEvent::Kind::finding_opened, std::move(taken.record), now));
     return {};
   });
@@ -86,7 +87,8 @@ void Ledger::open(FindingRecord found, Moment now) {
 void Ledger::resolve(const std::string& id, const std::string& why, Moment now) {
   write([this, id, why, now](std::vector<AgentEvent>& events) -> Result<void> {
     RINGSIDE_TRY(auto resolved, findings_.resolve(id, why, now));
-    if (resolved) events.push_back(about(AgentEvent::Kind::finding_resolved, std::move(*resolved), now));
+    if (resolved && !resolved->suppressed_by)
+      events.push_back(about(AgentEvent::Kind::finding_resolved, std::move(*resolved), now));
     return {};
   });
 }

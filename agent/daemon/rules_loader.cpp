@@ -60,6 +60,10 @@ LoadedRules load_rules(const std::string& config_file, bool must_exist) {
                                "to replace a built-in policy leave it out under policies.builtIn"});
     rules->policies.push_back(std::move(policy));
   }
+  const auto& exceptions = rules->config.policies.exceptions;
+  rules->exceptions = policies::load_exceptions(exceptions, &rules->policies);
+  loaded.files.insert(loaded.files.end(), exceptions.begin(), exceptions.end());
+  loaded.errors.insert(loaded.errors.end(), rules->exceptions.errors().begin(), rules->exceptions.errors().end());
   if (loaded.errors.empty()) loaded.rules = std::move(rules);
   return loaded;
 }

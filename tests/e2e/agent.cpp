@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon on real guests: they come and go, are tampered with, are reset; the daemon is killed and started
+// again; nothing is told twice, nothing is lost, and no guest is ever stopped.
+#include "tests/e2e/support/program.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <regex>
+#include <thread>
+
+namespace ringside::lab {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+/// A daemon with a folder of its own, and its clients.
+class Agent {
+ public:
+  explicit Agent(const TemporaryFolder& folder) : folder_(folder) {}
+
+  void configure(const std::string& yaml) { std::ofstream(folder_.file("ringside.yaml")) << yaml; }
+
+  void start() {
+    auto process = Process::start({RINGSIDE_PROGRAM, "agent", "--config", folder_.file("ringside.yaml")},
+                                  folder_.file("agent.log"), environment());
+    ASSERT_TRUE(process.has_value()) << process.error().message;
+    process_ = std::make_unique<Process>(std::move(*process));
+    ASSERT_TRUE(comes_true([&] { return ask({"status"}).status == 0; })) << log();
+  }
+  /// As a crash: without a chance to write anything.
+  void kill() { process_->kill(); }
+  void stop() {
+    process_->signal(SIGTERM);
+    ASSERT_TRUE(comes_true([&] { return process_->poll().has_value(); }));
+    EXPECT_EQ(process_->poll().value_or(-1), 0) << log();
+  }
+  void hang_up() const { process_->signal(SIGHUP); }
+
+  Finished ask(std::vector<std::string> words) const {
+    words.insert(words.begin(), RINGSIDE_PROGRAM);
+    auto finished = run_program(words, environment());
+    return finished ? *finished : Finished{-1, "", "could not be run"};
+  }
+  Json json(std::vector<std::string> words) const {
+    words.push_back("--json");
+    const Finished answer = ask(std::move(words));
+    Json document = Json::parse(answer.out, nullptr, false);
+    return document.is_discarded() ? Json() : document;
+  }
+  Json guests() const { return rows(json({"guests"}), "guests"); }
+  Json findings(std::vector<std::string> rest = {}) const {
+    std::vector<std::string> words = {"findings", "list"};
+    words.insert(words.end(), rest.begin(), rest.end());
+    return rows(json(words), "findings");
+  }
+  std::string state_of(const std::string& name) const {
+    for (const Json& guest : guests())
+      if (guest["name"] == name) return guest["state"];
+    return "";
+  }
+  std::string log() const { return read(folder_.file("agent.log")); }
+  std::string read(const std::string& path) const {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  std::string control() const { return folder_.file("control.sock"); }
+
+  /// Waits until something is so: generously, since nothing here is a race against a clock.
+  static bool comes_true(const std::function<bool()>& condition, seconds limit = seconds(180)) {
+    const auto end = steady_clock::now() + limit;
+    while (steady_clock::now() < end) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return condition();
+  }
+
+ private:
+  /// The array itself, or under its name.
+  static Json rows(const Json& document, const char* name) {
+    if (document.is_array()) return document;
+    return document.is_object() && document.contains(name) ? document[name] : Json::array();
+  }
+  std::vector<std::string> environment() const {
+    return {"RINGSIDE_STATE_DIR=" + folder_.file("state"), "RINGSIDE_CONTROL=" + control(), "NO_COLOR=1"};
+  }
+  const TemporaryFolder& folder_;
+  std::unique_ptr<Process> process_;
+};
+
+Options small(const std::string& kernel) {
+  Options options;
+  options.kernel = kernel;
+  options.ram = Ram::memfd;
+  options.smp = 2;
+  return options;
+}
+
+/// The guest's RAM, as QEMU has it open.
+std::fstream memory_of(const Guest& guest) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", guest.pid()))) {
+    std::error_code ignored;
+    if (std::filesystem::read_symlink(entry, ignored).string().find("memfd:memory-backend-memfd") !=
+        std::string::npos)
+      return std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+  }
+  return {};
+}
+
+/// Flips two bytes of the handler of gate 31 of vCPU 0, which nothing raises: done twice, nothing was done.
+void flip_gate(Guest& guest) {
+  const std::string registers = guest.qmp().hmp("info registers", 0);
+  std::smatch base, gpa;
+  ASSERT_TRUE(std::regex_search(registers, base, std::regex("IDT=\\s+([0-9a-f]+)"))) << registers;
+  const std::string told =
+      guest.qmp().hmp(fmt::format("gva2gpa {:#x}", std::stoull(base[1], nullptr, 16) + 31 * 16), 0);
+  ASSERT_TRUE(std::regex_search(told, gpa, std::regex("gpa: *(0x[0-9a-f]+)"))) << told;
+  const auto at = static_cast<std::streamoff>(std::stoull(gpa[1], nullptr, 16));
+  auto ram = memory_of(guest);
+  ASSERT_TRUE(ram.is_open());
+  char bytes[2] = {};
+  ram.seekg(at).read(bytes, 2);
+  for (char& byte : bytes) byte = static_cast<char>(byte ^ 0x55);
+  ram.seekp(at).write(bytes, 2).flush();
+}
+
+bool has_finding(const Agent& agent, const std::string& check, const std::string& state) {
+  for (const Json& finding : agent.findings({"--state", state}))
+    if (finding["check"] == check) return true;
+  return false;
+}
+
+std::size_t lines_with(const std::string& text, const std::string& words) {
+  std::size_t count = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) count += line.find(words) != std::string::npos;
+  return count;
+}
+
+TEST(Agent, WatchesGuestsAllTheirLife) {
+  TemporaryFolder folder;
+  Agent agent(folder);
+  std::filesystem::create_directory(folder.file("vm"));
+  agent.configure(fmt::format("guests:\n  sockets: ['{0}/vm/*.qmp']\n"
+                              "outputs:\n  - {{name: lines, kind: json, to: '{0}/events.jsonl'}}\n",
+                              folder.path()));
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  EXPECT_THAT(agent.guests(), SizeIs(0));
+
+  // A guest appears while the agent runs.
+  auto booted = Guest::boot(small("6.1-cloud"));
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  guest.qmp().clear_events();
+  std::filesystem::create_symlink(guest.monitor_socket(), folder.file("vm/one.qmp"));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] {
+    const Json checks = agent.guests()[0]["checks"];
+    return checks["ok"].get<int>() > 100 && checks["unknown"] == 0;
+  })) << agent.guests().dump(2);
+  EXPECT_THAT(agent.findings(), SizeIs(0));
+  EXPECT_FALSE(agent.guests()[0]["baseline"].is_null());
+
+  // It is tampered with: one finding, told once, with evidence that holds.
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); })) << agent.log();
+  const Json finding = [&] {
+    for (const Json& one : agent.findings())
+      if (one["check"] == "gates-unchanged") return one;
+    return Json();
+  }();
+  const std::string id = finding["id"];
+  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("IDT gate 31 of vCPU 0 changed"));
+  EXPECT_GE(finding["evidence"].size(), 1u);
+  EXPECT_EQ(agent.ask({"evidence", "verify"}).status, 0);
+  EXPECT_EQ(agent.ask({"findings", "ack", id, "--note", "seen"}).status, 0);
+
+  // The agent is killed: what it found stands, and is not told again.
+  agent.kill();
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "interrupt-handlers", "open"); }));
+  const Json again = agent.json({"findings", "show", id});
+  EXPECT_EQ(again["state"], "open") << again.dump();
+  EXPECT_EQ(again["count"], 1) << again.dump();
+  EXPECT_FALSE(again["acknowledged"].is_null());
+
+  // It is put back.
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return !has_finding(agent, "gates-unchanged", "open") && !has_finding(agent, "interrupt-handlers", "open");
+  })) << agent.findings().dump(2);
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return lines_with(agent.read(folder.file("events.jsonl")), id) == 3;  // opened, acknowledged, resolved
+  })) << agent.read(folder.file("events.jsonl"));
+
+  // Nothing of all that has stopped the guest, but for the calibration of its MSRs at the very first sight.
+  EXPECT_LE(guest.qmp().count("STOP"), 1u);
+  guest.qmp().clear_events();
+
+  // It is reset: judged again once it is up, without a word before.
+  ASSERT_TRUE(guest.qmp().execute("system_reset").has_value());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "booting"; }));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.guests()[0]["checks"]["ok"].get<int>() > 100; }));
+  EXPECT_THAT(agent.findings({"--state", "open"}), SizeIs(0)) << agent.findings().dump(2);
+
+  // It stands still, and goes on.
+  ASSERT_TRUE(guest.qmp().execute("stop").has_value());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "stopped"; }));
+  ASSERT_TRUE(guest.qmp().execute("cont").has_value());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; }));
+
+  // QEMU is killed: its socket stays, and is tried again.
+  guest.kill();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "retry"; })) << agent.log();
+  std::filesystem::remove(folder.file("vm/one.qmp"));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.guests().empty(); })) << agent.guests().dump(2);
+  EXPECT_EQ(agent.ask({"evidence", "verify"}).status, 0);
+  ASSERT_NO_FATAL_FAILURE(agent.stop());
+}
+
+TEST(Agent, TakesNewRulesAndKeepsTheOldOnesWhenTheyAreWrong) {
+  TemporaryFolder folder;
+  Agent agent(folder);
+  auto booted = Guest::boot(small("5.10-cloud"));
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  const std::string guests = fmt::format("guests: {{sockets: ['{}']}}\n", guest.monitor_socket());
+  agent.configure(guests + "policies: {builtIn: [idt]}\n");
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("monitor") == "watched"; })) << agent.log();
+  EXPECT_EQ(agent.json({"status"})["policies"]["count"], 1);
+
+  agent.configure(guests + "policies: {builtIn: [idt, no-such-policy]}\n");
+  agent.hang_up();
+  ASSERT_TRUE(Agent::comes_true([&] { return !agent.json({"status"})["policies"]["error"].is_null(); }));
+  EXPECT_EQ(agent.json({"status"})["policies"]["count"], 1);
+
+  // An exception silences one gate; what it matches is recorded all the same.
+  std::ofstream(folder.file("exceptions.yaml")) << R"(
+apiVersion: ringside/v1
+kind: Exceptions
+metadata: {name: lab}
+spec:
+  exceptions:
+    - id: EX-1
+      policy: idt
+      check: gates-unchanged
+      match: {vector: 31}
+      reason: the test changes it
+      owner: lab@example.org
+      expires: 2099-12-31
+)";
+  agent.configure(guests + fmt::format("policies: {{builtIn: [idt, gdt], exceptions: ['{}']}}\n",
+                                       folder.file("exceptions.yaml")));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.json({"status"})["policies"]["count"] == 2; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("monitor") == "watched"; }));
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); })) << agent.log();
+  const Json finding = agent.findings()[0];
+  EXPECT_EQ(finding["suppressed_by"], "EX-1") << finding.dump();
+  EXPECT_THAT(agent.ask({"policy", "explain", finding["id"]}).out, HasSubstr("EX-1"));
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  ASSERT_NO_FATAL_FAILURE(agent.stop());
+}
+
+TEST(Agent, RestoresWhereItMay) {
+  TemporaryFolder folder;
+  Agent agent(folder);
+  auto booted = Guest::boot(small("6.1-cloud"));
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  std::ofstream(folder.file("policy.yaml")) << R"(
+apiVersion: ringside/v1
+kind: Policy
+metadata: {name: gates, title: Gates, severity: critical, attack: [T1014]}
+spec:
+  mode: enforce
+  checks:
+    - id: kept
+      title: A gate changed
+      unchanged: {table: idt, key: [vcpu, vector], columns: [handler]}
+      actions: [alert, restore, pause]
+)";
+  agent.configure(fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [gdt], paths: ['{}']}}\n"
+                              "actions:\n  allow:\n    - {{guests: ['*'], actions: [restore]}}\n",
+                              guest.monitor_socket(), folder.file("policy.yaml")));
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("monitor") == "watched"; })) << agent.log();
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "kept", "resolved"); })) << agent.log();
+  EXPECT_THAT(agent.log(), HasSubstr("restore.done"));
+  EXPECT_THAT(agent.log(), HasSubstr("pause.refused"));
+  EXPECT_FALSE(has_finding(agent, "kept", "open"));
+  EXPECT_EQ(guest.qmp().status(), "running");
+  ASSERT_NO_FATAL_FAILURE(agent.stop());
+}
+
+}  // namespace
+}  // namespace ringside::lab

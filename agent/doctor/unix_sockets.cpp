@@ -74,18 +74,20 @@ Result<std::vector<UnixSocket>> list_unix_sockets() {
   if (const auto asked = ask(netlink); !asked) sockets = fail(asked.error());
   std::vector<char> buffer(64u << 10);
   for (bool done = !sockets; !done;) {
-    auto left = static_cast<int>(::recv(netlink, buffer.data(), buffer.size(), 0));
-    if (left <= 0) {
+    const ssize_t size = ::recv(netlink, buffer.data(), buffer.size(), 0);
+    if (size <= 0) {
       sockets = fail(Errc::unsupported, "the kernel does not finish its list of Unix sockets");
       break;
     }
-    for (const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(header, left);
-         header = NLMSG_NEXT(header, left)) {
+    for (std::size_t at = 0, end = static_cast<std::size_t>(size); end - at >= sizeof(nlmsghdr) && !done;) {
+      const auto* header = reinterpret_cast<const nlmsghdr*>(buffer.data() + at);
+      if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > end - at) break;
       if (header->nlmsg_type == NLMSG_ERROR)
         sockets = fail(Errc::unsupported, "this kernel has no unix_diag");
-      done = done || header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR;
+      done = header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR;
       if (!done && header->nlmsg_len >= NLMSG_LENGTH(sizeof(unix_diag_msg)))
         sockets->push_back(read_socket(header));
+      at = std::min<std::size_t>(end, at + NLMSG_ALIGN(header->nlmsg_len));
     }
   }
   ::close(netlink);

@@ -3,13 +3,13 @@
 
 // Includes Asio: only clients' own .cpp files include this.
 
+#include "base/io/deadline.h"
 #include "base/io/event_loop_asio.h"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 
 #include <memory>
+#include <utility>
 
 namespace ringside::agent::http {
 
@@ -18,39 +18,40 @@ namespace asio = io::asio;
 /// Runs coroutines on a loop for a caller that waits, and can be called off from another thread.
 class BlockingCalls {
  public:
-  explicit BlockingCalls(io::EventLoop& loop) : loop_(loop), state_(std::make_shared<State>()) {}
+  explicit BlockingCalls(io::EventLoop& loop) : loop_(loop), state_(std::make_shared<State>(io::executor(loop))) {}
 
   /// `cancelled` once cancel() was called. One call at a time.
   template <class T>
   Result<T> run(asio::awaitable<Result<T>> work) {
-    try {
-      return asio::co_spawn(io::executor(loop_), guarded(state_, std::move(work)),
-                            asio::bind_cancellation_slot(state_->signal.slot(), asio::use_future))
-          .get();
-    } catch (const std::future_error&) {
-      return fail(Errc::cancelled, "the event loop has ended");
-    } catch (const boost::system::system_error&) {  // cancelled between two steps
-      return fail(Errc::cancelled, "cancelled");
-    }
+    return io::run_blocking(loop_, guarded(state_, std::move(work)));
   }
 
   void cancel() {
     asio::post(io::executor(loop_), [state = state_] {
       state->cancelled = true;
-      state->signal.emit(asio::cancellation_type::terminal);
+      state->called_off.cancel();
     });
   }
 
  private:
   struct State {  // used on the loop's thread
-    asio::cancellation_signal signal;
+    explicit State(const asio::any_io_executor& executor)
+        : called_off(executor, asio::steady_timer::time_point::max()) {}
+    asio::steady_timer called_off;
     bool cancelled = false;
   };
 
+  // Not a cancellation signal for the coroutine itself: Asio (1.24) ends the program if that comes while
+  // co_spawn has not begun to run it yet.
   template <class T>
   static asio::awaitable<Result<T>> guarded(std::shared_ptr<State> state, asio::awaitable<Result<T>> work) {
+    using asio::experimental::awaitable_operators::operator||;
     if (state->cancelled) co_return fail(Errc::cancelled, "cancelled");
-    co_return co_await std::move(work);
+    auto called_off = state->called_off.async_wait(asio::as_tuple(asio::use_awaitable));
+    auto race = std::move(work) || std::move(called_off);
+    auto winner = co_await std::move(race);
+    if (winner.index() == 0) co_return std::move(std::get<0>(winner));
+    co_return fail(Errc::cancelled, "cancelled");
   }
 
   io::EventLoop& loop_;

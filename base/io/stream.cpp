@@ -7,6 +7,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <fmt/format.h>
@@ -60,7 +61,17 @@ tl::unexpected<Error> connect_failure(const error_code& error, const Endpoint& e
   return fail(Errc::refused, fmt::format("{}: {}", what, error.message()), connect_hint(error, endpoint));
 }
 
+/// Lets others run first. Asio (1.24) ends the program if a coroutine of `||` that has ended without ever
+/// having waited is cancelled before that is known.
+asio::awaitable<void> wait_a_turn() {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  auto turn = asio::post(executor, asio::use_awaitable);
+  co_await std::move(turn);
+}
+
 asio::awaitable<StreamResult> connect_unix(const Endpoint& endpoint) {
+  auto turn = wait_a_turn();
+  co_await std::move(turn);
   // The path with its final zero byte must fit sockaddr_un (unix(7)).
   if (endpoint.path.empty() || endpoint.path.size() >= sizeof(sockaddr_un::sun_path))
     co_return fail(
@@ -206,6 +217,8 @@ asio::awaitable<Result<void>> Stream::write_with_descriptor(asio::const_buffer, 
 }
 
 asio::awaitable<Result<void>> Stream::handshake() {
+  auto turn = wait_a_turn();
+  co_await std::move(turn);
   co_return Result<void>{};
 }
 

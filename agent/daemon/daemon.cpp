@@ -7,6 +7,7 @@
 #include "agent/daemon/rules_loader.h"
 #include "agent/http/http_server.h"
 #include "agent/libvirt/connect.h"
+#include "agent/libvirt/uri.h"
 #include "agent/log.h"
 #include "agent/output/format.h"
 #include "agent/outputs/output_dispatcher.h"
@@ -208,7 +209,7 @@ Result<void> Daemon::Impl::start_outputs(const std::vector<OutputConfig>& wanted
 /// Guests that a killed agent left frozen.
 void Daemon::Impl::give_frozen_back() {
   guest::live::FreezeJournal frozen(state->freeze_journal());
-  for (const auto& replayed : frozen.replay(loop)) {
+  for (const auto& replayed : frozen.replay(connectors(loop))) {
     const std::string who = io::to_string(replayed.entry.monitor);
     if (replayed.outcome)
       log::warning(who + ": gave the guest back that an interrupted ringside had frozen");
@@ -256,13 +257,13 @@ Result<void> Daemon::Impl::start_sources() {
   }
   if (!endpoints.empty()) sources.push_back(std::make_unique<EndpointSource>(std::move(endpoints)));
   for (const auto& uri : guests.libvirt) {
-    RINGSIDE_TRY(auto source, make_libvirt_source({uri, {}}));
+    RINGSIDE_TRY(auto source, make_libvirt_source({libvirt::resolve_uri(uri), {}}));
     sources.push_back(std::move(source));
   }
   if (!guests.hook.empty()) {
     HookSource::Options hook;
     hook.socket = guests.hook;
-    hook.uri = guests.libvirt.empty() ? "" : guests.libvirt.front();
+    hook.uri = libvirt::resolve_uri(guests.libvirt.empty() ? "" : guests.libvirt.front());
     sources.push_back(std::make_unique<HookSource>(std::move(hook)));
   }
   for (const auto& source : sources)

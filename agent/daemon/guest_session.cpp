@@ -4,6 +4,7 @@
 #include "agent/baseline_taking.h"
 #include "agent/daemon/evidence_of.h"
 #include "agent/libvirt/connect.h"
+#include "agent/libvirt/monitor.h"
 #include "agent/log.h"
 #include "agent/output/format.h"
 #include "agent/policies.h"
@@ -235,7 +236,10 @@ void GuestSession::attached() {
   subscription_ = guest_->monitor().subscribe([this](const qmp::Event& event) {
     if (event.kind == qmp::EventKind::reset) reset_ = true;
     if (event.kind == qmp::EventKind::shutdown) shut_down_ = true;
-    if (event.kind != qmp::EventKind::other && wake_) wake_();
+    // libvirt was away: the guest may have been reset unseen.
+    const bool missed = event.name == libvirt::kEventsMissed;
+    if (missed) look_for_kernel_ = true;
+    if ((event.kind != qmp::EventKind::other || missed) && wake_) wake_();
   });
   // The way to MSRs is calibrated once a build of QEMU, which stops the guest for some milliseconds; where it
   // cannot be, checks on MSRs are unknown.
@@ -308,6 +312,7 @@ void GuestSession::handle_events() {
     failures_ = 0;
     return;
   }
+  if (look_for_kernel_.exchange(false)) notice_other_kernel();
   if (reset_.exchange(false)) begin_boot("reset", "the guest was reset; it is judged again once it is up");
 }
 

@@ -16,7 +16,7 @@
 #include "agent/sources/guest_source.h"
 #include "policies/engine/baseline.h"
 #include "policies/engine/evaluator.h"
-#include "policies/exceptions/exceptions.h"
+#include "policies/exceptions/exception_set.h"
 
 #include <atomic>
 #include <memory>
@@ -132,7 +132,7 @@ class GuestSession {
   std::map<std::string, policies::CheckResult> last_;  ///< by "policy/check"
   std::map<std::string, std::optional<std::string>> suppressed_;  ///< exceptions of open findings, by their id
 
-  std::atomic<bool> reset_{false}, shut_down_{false}, ended_{false};
+  std::atomic<bool> reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false};
   mutable std::mutex shown_;  ///< for what describe() and summary() show
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;

@@ -321,8 +321,8 @@ Result<Json> Daemon::Impl::load_anew(const std::string& who) {
   files_fingerprint = fingerprint_of(files);
   loaded_at = wall_clock();
   list->replace_rules(rules);
-  if (auto started = start_outputs(rules->config.outputs); !started)
-    log::warning("outputs: " + started.error().message);
+  if (auto begun = start_outputs(rules->config.outputs); !begun)
+    log::warning("outputs: " + begun.error().message);
   event.what = "reload.done";
   event.text = fmt::format("{} loaded ({})", counted(rules->policies.size(), "policy"), who);
   log::info(event.text);

@@ -104,8 +104,14 @@ Options small(const std::string& kernel) {
   Options options;
   options.kernel = kernel;
   options.ram = Ram::memfd;
-  options.smp = 2;
   return options;
+}
+
+/// Where an agent finds the guest under the name `one`.
+std::string show(const Guest& guest, const TemporaryFolder& folder) {
+  std::filesystem::create_directories(folder.file("vm"));
+  std::filesystem::create_symlink(guest.monitor_socket(), folder.file("vm/one.qmp"));
+  return folder.file("vm/one.qmp");
 }
 
 /// The guest's RAM, as QEMU has it open.
@@ -153,7 +159,6 @@ std::size_t lines_with(const std::string& text, const std::string& words) {
 TEST(Agent, WatchesGuestsAllTheirLife) {
   TemporaryFolder folder;
   Agent agent(folder);
-  std::filesystem::create_directory(folder.file("vm"));
   agent.configure(fmt::format("guests:\n  sockets: ['{0}/vm/*.qmp']\n"
                               "outputs:\n  - {{name: lines, kind: json, to: '{0}/events.jsonl'}}\n",
                               folder.path()));
@@ -165,7 +170,7 @@ TEST(Agent, WatchesGuestsAllTheirLife) {
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& guest = **booted;
   guest.qmp().clear_events();
-  std::filesystem::create_symlink(guest.monitor_socket(), folder.file("vm/one.qmp"));
+  show(guest, folder);
   ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
   ASSERT_TRUE(Agent::comes_true([&] {
     const Json checks = agent.guests()[0]["checks"];
@@ -183,7 +188,7 @@ TEST(Agent, WatchesGuestsAllTheirLife) {
     return Json();
   }();
   const std::string id = finding["id"];
-  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("IDT gate 31 of vCPU 0 changed"));
+  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("IDT gate 31 of vCPU"));
   EXPECT_GE(finding["evidence"].size(), 1u);
   EXPECT_EQ(agent.ask({"evidence", "verify"}).status, 0);
   EXPECT_EQ(agent.ask({"findings", "ack", id, "--note", "seen"}).status, 0);
@@ -239,10 +244,10 @@ TEST(Agent, TakesNewRulesAndKeepsTheOldOnesWhenTheyAreWrong) {
   auto booted = Guest::boot(small("5.10-cloud"));
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& guest = **booted;
-  const std::string guests = fmt::format("guests: {{sockets: ['{}']}}\n", guest.monitor_socket());
+  const std::string guests = fmt::format("guests: {{sockets: ['{}']}}\n", show(guest, folder));
   agent.configure(guests + "policies: {builtIn: [idt]}\n");
   ASSERT_NO_FATAL_FAILURE(agent.start());
-  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("monitor") == "watched"; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
   EXPECT_EQ(agent.json({"status"})["policies"]["count"], 1);
 
   agent.configure(guests + "policies: {builtIn: [idt, no-such-policy]}\n");
@@ -254,21 +259,19 @@ TEST(Agent, TakesNewRulesAndKeepsTheOldOnesWhenTheyAreWrong) {
   std::ofstream(folder.file("exceptions.yaml")) << R"(
 apiVersion: ringside/v1
 kind: Exceptions
-metadata: {name: lab}
 spec:
-  exceptions:
-    - id: EX-1
-      policy: idt
-      check: gates-unchanged
-      match: {vector: 31}
-      reason: the test changes it
-      owner: lab@example.org
-      expires: 2099-12-31
+  - id: EX-1
+    policy: idt
+    check: gates-unchanged
+    match: {vector: 31}
+    reason: the test changes it
+    owner: lab
+    expires: 2099-12-31
 )";
   agent.configure(guests + fmt::format("policies: {{builtIn: [idt, gdt], exceptions: ['{}']}}\n",
                                        folder.file("exceptions.yaml")));
   ASSERT_TRUE(Agent::comes_true([&] { return agent.json({"status"})["policies"]["count"] == 2; })) << agent.log();
-  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("monitor") == "watched"; }));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; }));
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
   ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); })) << agent.log();
   const Json finding = agent.findings()[0];
@@ -298,9 +301,9 @@ spec:
 )";
   agent.configure(fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [gdt], paths: ['{}']}}\n"
                               "actions:\n  allow:\n    - {{guests: ['*'], actions: [restore]}}\n",
-                              guest.monitor_socket(), folder.file("policy.yaml")));
+                              show(guest, folder), folder.file("policy.yaml")));
   ASSERT_NO_FATAL_FAILURE(agent.start());
-  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("monitor") == "watched"; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
   ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "kept", "resolved"); })) << agent.log();
   EXPECT_THAT(agent.log(), HasSubstr("restore.done"));

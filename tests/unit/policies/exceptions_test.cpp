@@ -24,7 +24,7 @@ std::string document(const std::string& exceptions) {
 /// One exception with `more` lines in it.
 std::string one(const std::string& more, const std::string& id = "EX-1") {
   return "  - id: " + id +
-         "\n    policy: idt\n    reason: ticket 1\n    owner: ana\n    expires: 2026-12-31\n" + more;
+         "\n    policy: idt\n    reason: ticket 1\n    owner: soc\n    expires: 2026-12-31\n" + more;
 }
 
 const char* const kEverywhere = "    guests: {names: \"*\"}\n";

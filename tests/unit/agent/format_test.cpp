@@ -70,6 +70,7 @@ TEST(HumanDuration, ChoosesTheUnit) {
 TEST(Counted, KnowsThePlural) {
   EXPECT_EQ(counted(1, "check"), "1 check");
   EXPECT_EQ(counted(0, "check"), "0 checks");
+  EXPECT_EQ(counted(2, "policy"), "2 policies");
 }
 
 }  // namespace

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many guests under one agent: mixed kernels, one of 32 bits, one that stands still, one that reboots over and over.
+//   RINGSIDE_FLEET_GUESTS=12     how many (4)
+//   RINGSIDE_FLEET_SECONDS=900   how long they are watched (60)
+#include "tests/e2e/support/agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iostream>
+#include <unistd.h>
+
+namespace ringside::lab {
+namespace {
+
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using testing::SizeIs;
+
+unsigned setting(const char* name, unsigned otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : static_cast<unsigned>(std::stoul(value));
+}
+
+struct Member {
+  std::string name, kernel;
+  std::unique_ptr<Guest> guest;
+  bool stands_still = false, reboots = false;
+  bool quiet() const { return !stands_still && !reboots; }
+};
+
+/// Resident memory without what is shared with QEMU, and CPU time so far.
+struct Use {
+  double anonymous_mib = 0, cpu_seconds = 0;
+};
+Use use_of(pid_t pid) {
+  Use use;
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("RssAnon:")) use.anonymous_mib = std::stod(line.substr(8)) / 1024;
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  std::getline(stat, text);
+  std::istringstream fields(text.substr(text.rfind(')') + 2));
+  std::string field;
+  double ticks = 0;
+  for (int i = 3; i <= 15 && fields >> field; ++i)
+    if (i >= 14) ticks += std::stod(field);  // utime, stime (proc(5))
+  use.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return use;
+}
+
+std::vector<Member> boot_all(unsigned count, std::string& missing) {
+  static const std::vector<std::string> kKernels = {"6.1-cloud", "sid-cloud", "5.10-cloud", "6.1-686-pae", "6.12-cloud"};
+  std::vector<Member> members;
+  for (unsigned i = 0; i < count; ++i) {
+    Member member;
+    // The one of 32 bits once only.
+    member.kernel = kKernels[i % kKernels.size()];
+    if (member.kernel == "6.1-686-pae" && i > 3) member.kernel = "6.1-cloud";
+    member.name = fmt::format("g{}", i);
+    auto booted = Guest::boot(small(member.kernel));
+    if (!booted) {
+      missing = booted.error().message;
+      return {};
+    }
+    member.guest = std::move(*booted);
+    members.push_back(std::move(member));
+  }
+  members[0].stands_still = true;
+  members[1].reboots = true;
+  return members;
+}
+
+TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
+  const unsigned count = std::max(setting("RINGSIDE_FLEET_GUESTS", 4), 3u);
+  const seconds length(setting("RINGSIDE_FLEET_SECONDS", 60));
+  std::string missing;
+  auto members = boot_all(count, missing);
+  if (members.empty()) GTEST_SKIP() << missing;
+  TemporaryFolder folder;
+  for (const Member& member : members) show(*member.guest, folder, member.name);
+  Agent agent(folder);
+  agent.configure(fmt::format("guests: {{sockets: ['{}/vm/*.qmp']}}\n", folder.path()));
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  ASSERT_TRUE(Agent::comes_true(
+      [&] {
+        const Json guests = agent.guests();
+        return guests.size() == count && std::ranges::all_of(guests, [](const Json& guest) {
+                 return guest["state"] == "watched" && guest["checks"]["ok"].get<int>() > 20;
+               });
+      },
+      seconds(300)))
+      << agent.log() << agent.guests().dump(2);
+  ASSERT_TRUE(members[0].guest->qmp().execute("stop").has_value());
+  for (Member& member : members) member.guest->qmp().clear_events();
+
+  // What was learnt is in memory once every policy was due a few times.
+  std::this_thread::sleep_for(std::min<seconds>(length / 4, seconds(60)));
+  const Use before = use_of(agent.pid());
+  const auto begin = steady_clock::now();
+  for (auto next = begin; steady_clock::now() - begin < length;) {
+    if (steady_clock::now() >= next) {
+      members[1].guest->qmp().execute("system_reset");
+      next += seconds(30);
+    }
+    std::this_thread::sleep_for(seconds(1));
+  }
+  const double watched = std::chrono::duration<double>(steady_clock::now() - begin).count();
+  const Use after = use_of(agent.pid());
+  const Json status = agent.json({"status"});
+  std::cout << fmt::format(
+      "{} guests, {:.0f} s: {:.2f} % of a core a guest, {:.0f} MiB a guest ({:.0f} at first), {} ticks, {} missed\n",
+      count, watched, 100 * (after.cpu_seconds - before.cpu_seconds) / watched / count, after.anonymous_mib / count,
+      before.anonymous_mib / count, status["scheduler"]["ticks"].get<int>(), status["scheduler"]["missed"].get<int>());
+
+  for (const Json& finding : agent.findings({"--severity", "medium"})) ADD_FAILURE() << finding.dump(2);
+  for (Member& member : members)
+    if (member.quiet()) EXPECT_EQ(member.guest->qmp().count("STOP"), 0u) << member.name;
+  EXPECT_LE(after.anonymous_mib, before.anonymous_mib * 1.05);
+
+  // Each in turn.
+  std::vector<double> delays;
+  for (Member& member : members) {
+    if (!member.quiet()) continue;
+    const auto tampered = steady_clock::now();
+    ASSERT_NO_FATAL_FAILURE(flip_gate(*member.guest));
+    ASSERT_TRUE(Agent::comes_true([&] { return !agent.findings({"--guest", member.name, "--severity", "high"}).empty(); }))
+        << member.name << ' ' << member.kernel << '\n' << agent.log();
+    delays.push_back(std::chrono::duration<double>(steady_clock::now() - tampered).count());
+    ASSERT_NO_FATAL_FAILURE(flip_gate(*member.guest));
+  }
+  std::ranges::sort(delays);
+  std::cout << fmt::format("a changed gate was reported after {:.1f} s (median), {:.1f} s at most\n",
+                           delays[delays.size() / 2], delays.back());
+  EXPECT_TRUE(Agent::comes_true([&] { return agent.findings({"--severity", "high"}).empty(); }))
+      << agent.findings().dump(2);
+  ASSERT_NO_FATAL_FAILURE(agent.stop());
+}
+
+}  // namespace
+}  // namespace ringside::lab

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What peers of the HTTP API send: targets come back when they are encoded again, and a stream of events is the
-// same in whatever pieces it comes.
+// What peers of the HTTP API send: targets come back when they are encoded again, and a stream of events is
+// the same in whatever pieces it comes.
 
 #include "agent/http/event_parser.h"
 #include "agent/http/message.h"

@@ -8,7 +8,8 @@
 namespace ringside::agent {
 
 Result<std::string> default_control_socket() {
-  if (const char* told = std::getenv("RINGSIDE_CONTROL"); told != nullptr && *told != '\0') return std::string(told);
+  if (const char* told = std::getenv("RINGSIDE_CONTROL"); told != nullptr && *told != '\0')
+    return std::string(told);
   const auto environment = StateDirectory::Environment::read();
   if (environment.root) return std::string("/run/ringside/control.sock");
   RINGSIDE_TRY(const std::string directory, StateDirectory::locate(environment));

@@ -17,8 +17,7 @@ constexpr std::size_t kShortestToken = 16, kLongestToken = 1024;
 Access access_of_peer(const io::PeerCredentials& peer, const std::vector<gid_t>& groups, uid_t own,
                       gid_t group) {
   const bool may_write = peer.uid == 0 || peer.uid == own;
-  const bool member =
-      peer.gid == group || std::find(groups.begin(), groups.end(), group) != groups.end();
+  const bool member = peer.gid == group || std::find(groups.begin(), groups.end(), group) != groups.end();
   return {{fmt::format("uid {}", peer.uid), may_write}, may_write || member};
 }
 
@@ -37,7 +36,8 @@ Access access_of_network(const NetworkAccess& how, std::string_view certificate,
 }
 
 bool names_loopback(std::string_view host) {
-  if (const auto colon = host.rfind(':'); colon != host.npos && !host.ends_with(']')) host = host.substr(0, colon);
+  if (const auto colon = host.rfind(':'); colon != host.npos && !host.ends_with(']'))
+    host = host.substr(0, colon);
   return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
 }
 
@@ -54,10 +54,11 @@ Result<std::string> read_token(const std::string& path) {
   while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
   if (token.size() < kShortestToken || token.size() > kLongestToken ||
       !std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < 0x7f; }))
-    return fail(Errc::invalid_argument,
-                fmt::format("the first line of '{}' is no token of {} to {} printable characters without blanks",
-                            path, kShortestToken, kLongestToken),
-                "openssl rand -hex 32 makes one");
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("the first line of '{}' is no token of {} to {} printable characters without blanks",
+                    path, kShortestToken, kLongestToken),
+        "openssl rand -hex 32 makes one");
   return token;
 }
 

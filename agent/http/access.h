@@ -17,7 +17,8 @@ struct Access {
 };
 
 /// At the control socket: root and `own` (the agent's user) may read and write, members of `group` may read.
-Access access_of_peer(const io::PeerCredentials& peer, const std::vector<gid_t>& groups, uid_t own, gid_t group);
+Access access_of_peer(const io::PeerCredentials& peer, const std::vector<gid_t>& groups, uid_t own,
+                      gid_t group);
 
 /// What a TCP server asks for.
 struct NetworkAccess {
@@ -26,7 +27,8 @@ struct NetworkAccess {
 };
 /// `certificate`: the subject of the client's, if it was good; `authorization`: the header field. Whoever has
 /// a certificate or the token may do all.
-Access access_of_network(const NetworkAccess& how, std::string_view certificate, std::string_view authorization);
+Access access_of_network(const NetworkAccess& how, std::string_view certificate,
+                         std::string_view authorization);
 
 /// Whether the Host field of a request names this machine's loopback, so that no web page of another name
 /// (DNS rebinding) asks through a browser.

@@ -18,7 +18,8 @@ namespace asio = io::asio;
 /// Runs coroutines on a loop for a caller that waits, and can be called off from another thread.
 class BlockingCalls {
  public:
-  explicit BlockingCalls(io::EventLoop& loop) : loop_(loop), state_(std::make_shared<State>(io::executor(loop))) {}
+  explicit BlockingCalls(io::EventLoop& loop)
+      : loop_(loop), state_(std::make_shared<State>(io::executor(loop))) {}
 
   /// `cancelled` once cancel() was called. One call at a time.
   template <class T>

@@ -54,7 +54,7 @@ class Connection {
 
   Impl& server_;
   io::Stream& stream_;
-  Access access_;     ///< at a Unix socket: of the connection
+  Access access_;         ///< at a Unix socket: of the connection
   std::string received_;  ///< and not parsed yet
 };
 
@@ -135,7 +135,8 @@ Result<Request> Connection::request_of(const Parser::value_type& message) const 
   request.body = message.body();
   Access access = access_;
   if (!server_.is_unix())
-    access = access_of_network(server_.network, stream_.peer_certificate(), text_of(message[field::authorization]));
+    access = access_of_network(server_.network, stream_.peer_certificate(),
+                               text_of(message[field::authorization]));
   request.caller = std::move(access.caller);
   request.may_read = access.may_read;
   return request;

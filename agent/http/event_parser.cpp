@@ -33,7 +33,8 @@ Result<bool> EventParser::line(std::string_view line, const Handler& handler) {
   if (value.starts_with(' ')) value.remove_prefix(1);
   if (field == "event") event_ = value;
   if (field == "data") {
-    if (data_.size() + value.size() > largest_) return fail(Errc::oversized, "an event of the agent is too long");
+    if (data_.size() + value.size() > largest_)
+      return fail(Errc::oversized, "an event of the agent is too long");
     if (any_data_) data_ += '\n';
     data_ += value;
     any_data_ = true;

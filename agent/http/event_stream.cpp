@@ -62,8 +62,9 @@ class EventStream {
       const bool overflowed = queue_->overflowed();  // before take(): what waits was before what was lost
       text = queue_->take();
       if (overflowed) {
-        text += "event: cut\ndata: {\"why\":\"too slow: more events waited than the agent keeps for one client; "
-                "read the findings, and connect again\"}\n\n";
+        text +=
+            "event: cut\ndata: {\"why\":\"too slow: more events waited than the agent keeps for one client; "
+            "read the findings, and connect again\"}\n\n";
         auto writing = stream_.write_all(asio::buffer(text));
         auto bounded = io::with_deadline(std::move(writing), limits.write_time, "writing");
         co_await std::move(bounded);
@@ -106,7 +107,8 @@ asio::awaitable<void> send_events(HttpServer::Impl& server, io::Stream& stream) 
   const auto winner = co_await std::move(race);
   if (winner.index() != 0) co_return;
   const auto& sent = std::get<0>(winner);
-  if (!sent && (sent.error().code == Errc::oversized || sent.error().code == Errc::deadline)) ++server.streams_cut;
+  if (!sent && (sent.error().code == Errc::oversized || sent.error().code == Errc::deadline))
+    ++server.streams_cut;
 }
 
 }  // namespace ringside::agent::http

@@ -32,7 +32,8 @@ struct HttpClient::Impl {
   asio::awaitable<Result<std::unique_ptr<io::Stream>>> send(std::string text);
   static asio::awaitable<Result<std::string>> read_some(io::Stream& stream);
   /// Reads on until the header, or all, is there. `received` keeps what is beyond.
-  asio::awaitable<Result<void>> read(io::Stream& stream, Parser& parser, std::string& received, bool all) const;
+  asio::awaitable<Result<void>> read(io::Stream& stream, Parser& parser, std::string& received,
+                                     bool all) const;
   asio::awaitable<Result<Answer>> exchange(std::string text);
   asio::awaitable<Result<std::unique_ptr<io::Stream>>> begin_stream(std::string text, std::string& received);
   asio::awaitable<Result<void>> follow(std::string text, EventHandler handler);
@@ -40,8 +41,9 @@ struct HttpClient::Impl {
 
 std::string HttpClient::Impl::text_of(std::string_view method, const std::string& target,
                                       const std::string& body, std::string_view type) const {
-  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ringside/{}\r\nConnection: close\r\n",
-                                 method, target, options.host, kVersion);
+  std::string text =
+      fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ringside/{}\r\nConnection: close\r\n", method,
+                  target, options.host, kVersion);
   for (const auto& [name, value] : options.headers) text += fmt::format("{}: {}\r\n", name, value);
   if (method != "GET") text += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", type, body.size());
   return text + "\r\n" + body;
@@ -63,8 +65,8 @@ asio::awaitable<Result<std::string>> HttpClient::Impl::read_some(io::Stream& str
   co_return std::string(buffer.data(), *count);
 }
 
-asio::awaitable<Result<void>> HttpClient::Impl::read(io::Stream& stream, Parser& parser, std::string& received,
-                                                     bool all) const {
+asio::awaitable<Result<void>> HttpClient::Impl::read(io::Stream& stream, Parser& parser,
+                                                     std::string& received, bool all) const {
   parser.body_limit(options.largest_answer);
   parser.eager(all);
   beast::error_code error;
@@ -73,7 +75,8 @@ asio::awaitable<Result<void>> HttpClient::Impl::read(io::Stream& stream, Parser&
     auto more = co_await std::move(reading);
     if (!more && more.error().code == Errc::closed) {
       parser.put_eof(error);  // an answer without a length ends so
-      if (error || !parser.is_done()) co_return fail(Errc::closed, "the peer closed the connection in its answer");
+      if (error || !parser.is_done())
+        co_return fail(Errc::closed, "the peer closed the connection in its answer");
       break;
     }
     if (!more) co_return fail(std::move(more).error());
@@ -96,7 +99,7 @@ asio::awaitable<Result<HttpClient::Answer>> HttpClient::Impl::exchange(std::stri
 }
 
 asio::awaitable<Result<std::unique_ptr<io::Stream>>> HttpClient::Impl::begin_stream(std::string text,
-                                                                                     std::string& received) {
+                                                                                    std::string& received) {
   RINGSIDE_CO_TRY(auto stream, co_await send(std::move(text)));
   Parser parser;
   auto head = read(*stream, parser, received, false);
@@ -109,7 +112,8 @@ asio::awaitable<Result<std::unique_ptr<io::Stream>>> HttpClient::Impl::begin_str
     RINGSIDE_CO_CHECK(co_await std::move(rest));
     co_return fail(http::error_of(parser.get().result_int(), parser.get().body()));
   }
-  if (parser.chunked()) co_return fail(Errc::unsupported, "this event stream comes in chunks: it is no agent's");
+  if (parser.chunked())
+    co_return fail(Errc::unsupported, "this event stream comes in chunks: it is no agent's");
   co_return std::move(stream);
 }
 
@@ -136,8 +140,8 @@ HttpClient::~HttpClient() = default;
 Result<HttpClient::Answer> HttpClient::request(std::string_view method, const std::string& target,
                                                const std::string& body, std::string_view type) {
   auto exchange = impl_->exchange(impl_->text_of(method, target, body, type));
-  return impl_->calls.run(io::with_deadline(std::move(exchange), impl_->options.timeout,
-                                            fmt::format("{} {}", method, target)));
+  return impl_->calls.run(
+      io::with_deadline(std::move(exchange), impl_->options.timeout, fmt::format("{} {}", method, target)));
 }
 
 namespace {

@@ -30,7 +30,8 @@ Result<gid_t> group_named(const std::string& name) {
   group entry{};
   group* found = nullptr;
   if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return fail(Errc::invalid_argument, fmt::format("there is no group \"{}\"", name), "groupadd --system " + name);
+    return fail(Errc::invalid_argument, fmt::format("there is no group \"{}\"", name),
+                "groupadd --system " + name);
   return entry.gr_gid;
 }
 
@@ -38,7 +39,8 @@ Result<gid_t> group_named(const std::string& name) {
 Result<http::NetworkAccess> network_access(const ListenOptions& options) {
   http::NetworkAccess access;
   if (options.certificate_file.empty() != options.key_file.empty())
-    return fail(Errc::invalid_argument, "the server's certificate and its key go together", "give both or none");
+    return fail(Errc::invalid_argument, "the server's certificate and its key go together",
+                "give both or none");
   const bool tls = !options.certificate_file.empty(), certificates = !options.client_ca_file.empty();
   if (certificates && !tls)
     return fail(Errc::invalid_argument, "client certificates need TLS", "give a certificate and a key");
@@ -94,7 +96,8 @@ void HttpServer::Impl::stop() {
   for (asio::steady_timer* timer : sleeping) timer->cancel();
 }
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(io::EventLoop& loop, ListenOptions options, AgentApi& api) {
+Result<std::unique_ptr<HttpServer>> HttpServer::start(io::EventLoop& loop, ListenOptions options,
+                                                      AgentApi& api) {
   if (options.path.empty() == options.host.empty())
     return fail(Errc::invalid_argument, "a server listens at a Unix socket or at a host, one of them");
   auto impl = std::make_shared<Impl>(loop, std::move(options), api);
@@ -104,8 +107,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(io::EventLoop& loop, Liste
     if (!how.group.empty()) {
       RINGSIDE_TRY(impl->socket_group, group_named(how.group));
     }
-    RINGSIDE_TRY(impl->listener,
-                 io::listen_unix(impl->executor, how.path, kSocketMode, impl->socket_group));
+    RINGSIDE_TRY(impl->listener, io::listen_unix(impl->executor, how.path, kSocketMode, impl->socket_group));
   } else {
     RINGSIDE_TRY(impl->network, network_access(how));
     impl->tls = !how.certificate_file.empty();

@@ -103,7 +103,8 @@ Result<Target> parse_target(std::string_view text) {
     auto name = decoded(one.substr(0, equals), true);
     auto value = decoded(equals == one.npos ? std::string_view{} : one.substr(equals + 1), true);
     if (!name || !value) return bad("has a bad escape in its query");
-    if (!target.query.emplace(std::move(*name), std::move(*value)).second) return bad("has a parameter twice");
+    if (!target.query.emplace(std::move(*name), std::move(*value)).second)
+      return bad("has a parameter twice");
   }
   return target;
 }

@@ -146,8 +146,8 @@ Response query(AgentApi& api, const Request& request, const Parameters&) {
   const auto body = body_of(request, {"guest", "sql"});
   if (!body) return error_response(body.error());
   if (!body->contains("guest") || !body->contains("sql"))
-    return error_response(
-        Error{Errc::invalid_argument, "a query names a guest and holds SQL", R"({"guest":"vm1","sql":"SELECT ..."})"});
+    return error_response(Error{Errc::invalid_argument, "a query names a guest and holds SQL",
+                                R"({"guest":"vm1","sql":"SELECT ..."})"});
   return respond(api.query((*body)["guest"].get<std::string>(), (*body)["sql"].get<std::string>()));
 }
 
@@ -182,10 +182,11 @@ Response forbidden(const Request& request, bool to_write) {
   if (request.caller.name.empty())
     return error_response(401, "permission", "this needs a client certificate or a token",
                           "send Authorization: Bearer TOKEN");
-  return error_response(403, "permission",
-                        fmt::format("{} may not {}", request.caller.name, to_write ? "change anything" : "read"),
-                        to_write ? "root and the agent's own user may, at its control socket"
-                                 : "root, the agent's own user and members of the socket's group may");
+  return error_response(
+      403, "permission",
+      fmt::format("{} may not {}", request.caller.name, to_write ? "change anything" : "read"),
+      to_write ? "root and the agent's own user may, at its control socket"
+               : "root, the agent's own user and members of the socket's group may");
 }
 
 }  // namespace
@@ -232,7 +233,9 @@ Routed find_route(const Request& request) {
     return {&route, std::move(*parameters), {}};
   }
   if (allowed.empty())
-    return {nullptr, {}, error_response(404, "not_found", "there is nothing here", "docs/openapi.yaml lists what is")};
+    return {nullptr,
+            {},
+            error_response(404, "not_found", "there is nothing here", "docs/openapi.yaml lists what is")};
   Response refusal = error_response(405, "unsupported", fmt::format("this takes {} only", allowed));
   refusal.allow = allowed;
   return {nullptr, {}, std::move(refusal)};

@@ -27,8 +27,10 @@ Result<Url> parse_url(std::string_view text) {
   if (url.target.starts_with('?')) url.target.insert(0, "/");
   const std::size_t colon = authority.rfind(':');
   const bool has_port = colon != authority.npos && !authority.ends_with(']');
-  const auto endpoint = io::parse_endpoint(
-      fmt::format("{}:{}{}", secure ? "tls" : "tcp", authority, has_port ? "" : secure ? ":443" : ":80"));
+  const auto endpoint = io::parse_endpoint(fmt::format("{}:{}{}", secure ? "tls" : "tcp", authority,
+                                                       has_port ? ""
+                                                       : secure ? ":443"
+                                                                : ":80"));
   if (!endpoint) return bad(endpoint.error().message);
   url.endpoint = *endpoint;
   return url;

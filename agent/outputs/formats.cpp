@@ -5,7 +5,6 @@
 #include "agent/outputs/ocsf.h"
 
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,12 +95,12 @@ std::string syslog_message(const AgentEvent& event, const Origin& origin) {
   std::string attack;
   for (const auto& id : finding.attack) attack += (attack.empty() ? "" : ",") + id;
   // 32473 is the enterprise number of examples (RFC 5612): ringside has none of its own.
-  const std::string data =
-      "[ringside@32473" + parameter("event", std::string(to_string(event.kind))) +
-      parameter("finding", finding.id) + parameter("guest", finding.guest_name) + parameter("key", finding.guest) +
-      parameter("policy", finding.policy) + parameter("check", finding.check) +
-      parameter("severity", std::string(to_string(finding.severity))) + parameter("attack", attack) +
-      parameter("uid", event_uid(event)) + "]";
+  const std::string data = "[ringside@32473" + parameter("event", std::string(to_string(event.kind))) +
+                           parameter("finding", finding.id) + parameter("guest", finding.guest_name) +
+                           parameter("key", finding.guest) + parameter("policy", finding.policy) +
+                           parameter("check", finding.check) +
+                           parameter("severity", std::string(to_string(finding.severity))) +
+                           parameter("attack", attack) + parameter("uid", event_uid(event)) + "]";
   return fmt::format("<{}>1 {} {} ringside {} {} {} \xEF\xBB\xBF{}", kFacility * 8 + syslog_severity(event),
                      rfc3339(event.at), header_field(origin.hostname, 255), ::getpid(),
                      header_field(finding.policy, 32), data,
@@ -154,7 +153,8 @@ Json alertmanager_alert(const AgentEvent& event, const Origin& origin) {
   return alert;
 }
 
-std::optional<std::string> message_for(const OutputConfig& output, const AgentEvent& event, const Origin& origin) {
+std::optional<std::string> message_for(const OutputConfig& output, const AgentEvent& event,
+                                       const Origin& origin) {
   if (!event.finding || event.finding->suppressed_by || event.finding->severity < output.at_least)
     return std::nullopt;
   switch (output.kind) {

@@ -19,8 +19,8 @@ std::string syslog_message(const AgentEvent& event, const Origin& origin);
 /// What falcosidekick takes (github.com/falcosecurity/falcosidekick, types.FalcoPayload).
 Json falco_payload(const AgentEvent& event, const Origin& origin);
 
-/// One alert of POST /api/v2/alerts (github.com/prometheus/alertmanager, api/v2/openapi.yaml). An open one has
-/// no end: Alertmanager takes one that it does not hear of for resolve_timeout as resolved, so it is told
+/// One alert of POST /api/v2/alerts (github.com/prometheus/alertmanager, api/v2/openapi.yaml). An open one
+/// has no end: Alertmanager takes one that it does not hear of for resolve_timeout as resolved, so it is told
 /// again while it is open. Labels are the same for all events of a finding.
 Json alertmanager_alert(const AgentEvent& event, const Origin& origin);
 /// The same of a finding that is open, to be told again.
@@ -28,7 +28,8 @@ Json alertmanager_alert(const FindingRecord& open, const Origin& origin);
 
 /// What `output` is to be sent of an event; nullopt: nothing, because it is about no finding, about a
 /// suppressed one, below the output's severity, or of a kind that the receiver has no use for.
-std::optional<std::string> message_for(const OutputConfig& output, const AgentEvent& event, const Origin& origin);
+std::optional<std::string> message_for(const OutputConfig& output, const AgentEvent& event,
+                                       const Origin& origin);
 
 std::string_view to_string(OutputConfig::Kind kind);
 

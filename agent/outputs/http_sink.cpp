@@ -21,8 +21,12 @@ bool is_refusal(unsigned status) {
 
 class HttpSink final : public Sink {
  public:
-  HttpSink(io::EventLoop& loop, HttpClient::Options options, std::string target, std::string shown, bool batches)
-      : client_(loop, std::move(options)), target_(std::move(target)), shown_(std::move(shown)), batches_(batches) {}
+  HttpSink(io::EventLoop& loop, HttpClient::Options options, std::string target, std::string shown,
+           bool batches)
+      : client_(loop, std::move(options)),
+        target_(std::move(target)),
+        shown_(std::move(shown)),
+        batches_(batches) {}
 
   Sent send(std::span<const std::string> messages) override {
     if (!batches_) return send_body(messages[0], 1);
@@ -47,8 +51,8 @@ class HttpSink final : public Sink {
         said.begin(), said.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, ' ');
     return {0,
             Error{Errc::peer_error,
-                  fmt::format("{} answered {} {}{}{}", shown_, answer->status, http::reason_of(answer->status),
-                              said.empty() ? "" : ": ", said),
+                  fmt::format("{} answered {} {}{}{}", shown_, answer->status,
+                              http::reason_of(answer->status), said.empty() ? "" : ": ", said),
                   {}},
             is_refusal(answer->status)};
   }

@@ -27,7 +27,8 @@ class JsonSink final : public Sink {
 
   Sent send(std::span<const std::string> messages) override {
     if (auto opened = reopen(); !opened) return {0, std::move(opened).error(), false};
-    const std::set<std::string> there = std::exchange(first_, false) && regular_ ? tail() : std::set<std::string>{};
+    const std::set<std::string> there =
+        std::exchange(first_, false) && regular_ ? tail() : std::set<std::string>{};
     Sent sent;
     for (const auto& message : messages) {
       if (there.contains(message)) {
@@ -49,7 +50,8 @@ class JsonSink final : public Sink {
 
  private:
   Error failed(const char* what) const {
-    return {Errc::io, fmt::format("{} {}: {}", path_ == "-" ? "standard output" : path_, what, std::strerror(errno)),
+    return {Errc::io,
+            fmt::format("{} {}: {}", path_ == "-" ? "standard output" : path_, what, std::strerror(errno)),
             {}};
   }
 
@@ -60,7 +62,8 @@ class JsonSink final : public Sink {
 
   /// The file that is called so now.
   Result<void> reopen() {
-    struct stat open_one {}, named{};
+    struct stat open_one {
+    }, named{};
     if (path_ != "-" && descriptor_ >= 0 &&
         (::fstat(descriptor_, &open_one) != 0 || ::stat(path_.c_str(), &named) != 0 ||
          open_one.st_ino != named.st_ino || open_one.st_dev != named.st_dev))
@@ -75,8 +78,8 @@ class JsonSink final : public Sink {
     return {};
   }
 
-  /// The last lines of the file: a process before this one may have written what waits and died before that was
-  /// noted. Half a line that it left is ended.
+  /// The last lines of the file: a process before this one may have written what waits and died before that
+  /// was noted. Half a line that it left is ended.
   std::set<std::string> tail() {
     static constexpr off_t kLooked = 4 << 20;
     std::set<std::string> lines;
@@ -99,7 +102,8 @@ class JsonSink final : public Sink {
     for (std::size_t done = 0; done < line.size();) {
       if (!regular_ && !wait_for_room()) return fail(Errc::cancelled, "cancelled");
       // poll() promises room for PIPE_BUF bytes of a pipe.
-      const std::size_t piece = regular_ ? line.size() - done : std::min<std::size_t>(line.size() - done, PIPE_BUF);
+      const std::size_t piece =
+          regular_ ? line.size() - done : std::min<std::size_t>(line.size() - done, PIPE_BUF);
       const ssize_t count = ::write(descriptor_, line.data() + done, piece);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) {

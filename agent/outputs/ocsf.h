@@ -7,7 +7,8 @@
 
 namespace ringside::agent {
 
-/// The released version of the Open Cybersecurity Schema Framework (schema.ocsf.io) that events are shaped by.
+/// The released version of the Open Cybersecurity Schema Framework (schema.ocsf.io) that events are shaped
+/// by.
 inline constexpr std::string_view kOcsfVersion = "1.5.0";
 
 /// A Detection Finding (class 2004, profile security_control) of an event about a finding: created, updated

@@ -18,8 +18,8 @@ Origin Origin::here() {
 }
 
 std::string event_uid(const AgentEvent& event) {
-  return sha256_of_fields(
-      {to_string(event.kind), rfc3339(event.at), event.what, event.finding ? event.finding->id : event.guest});
+  return sha256_of_fields({to_string(event.kind), rfc3339(event.at), event.what,
+                           event.finding ? event.finding->id : event.guest});
 }
 
 }  // namespace ringside::agent

@@ -46,9 +46,10 @@ Result<void> Outbox::put(const std::string& output, const std::string& kind, con
       const std::lock_guard lock(mutex_);
       if (const auto found = in_flight_.find(output); found != in_flight_.end()) busy = found->second;
     }
-    SQLite::Statement drop(database,
-                           "DELETE FROM outbox WHERE number IN (SELECT number FROM outbox WHERE output = ? AND "
-                           "number > ? ORDER BY number LIMIT ?)");
+    SQLite::Statement drop(
+        database,
+        "DELETE FROM outbox WHERE number IN (SELECT number FROM outbox WHERE output = ? AND "
+        "number > ? ORDER BY number LIMIT ?)");
     drop.bind(1, output);
     drop.bind(2, column(busy));
     drop.bind(3, column(now - bound));
@@ -61,11 +62,13 @@ Result<void> Outbox::put(const std::string& output, const std::string& kind, con
 Result<std::vector<Outbox::Message>> Outbox::take(const std::string& output, std::size_t limit) {
   std::vector<Message> messages;
   RINGSIDE_CHECK(database_.reading([&](SQLite::Database& database) -> Result<void> {
-    SQLite::Statement rows(database, "SELECT number, message FROM outbox WHERE output = ? ORDER BY number LIMIT ?");
+    SQLite::Statement rows(database,
+                           "SELECT number, message FROM outbox WHERE output = ? ORDER BY number LIMIT ?");
     rows.bind(1, output);
     rows.bind(2, column(limit));
     while (rows.executeStep())
-      messages.push_back({static_cast<std::uint64_t>(rows.getColumn(0).getInt64()), rows.getColumn(1).getString()});
+      messages.push_back(
+          {static_cast<std::uint64_t>(rows.getColumn(0).getInt64()), rows.getColumn(1).getString()});
     // Within the transaction: put() must not come between.
     const std::lock_guard lock(mutex_);
     in_flight_[output] = messages.empty() ? 0 : messages.back().number;

@@ -29,7 +29,8 @@ class Outbox {
   explicit Outbox(StateDatabase& database) : database_(database) {}
 
   /// Beyond `bound` the oldest messages go, counted; those that are being sent stay.
-  Result<void> put(const std::string& output, const std::string& kind, const std::string& text, std::size_t bound);
+  Result<void> put(const std::string& output, const std::string& kind, const std::string& text,
+                   std::size_t bound);
   /// The oldest; they count as being sent until the next take(), sent() or drop().
   Result<std::vector<Message>> take(const std::string& output, std::size_t limit);
   /// The receiver has them.
@@ -42,7 +43,8 @@ class Outbox {
   Result<std::size_t> forget_others(const std::map<std::string, std::string>& outputs);
 
  private:
-  Result<void> remove(const std::string& output, const std::vector<std::uint64_t>& numbers, const char* counter);
+  Result<void> remove(const std::string& output, const std::vector<std::uint64_t>& numbers,
+                      const char* counter);
   StateDatabase& database_;
   std::mutex mutex_;
   std::map<std::string, std::uint64_t> in_flight_;  ///< the highest number of each output

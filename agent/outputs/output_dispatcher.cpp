@@ -31,14 +31,16 @@ OutputDispatcher::~OutputDispatcher() {
 }
 
 Result<std::unique_ptr<OutputDispatcher>> OutputDispatcher::start(StateDatabase& database,
-                                                                  std::vector<OutputConfig> outputs, Origin origin,
-                                                                  OpenFindings open, Pace pace) {
+                                                                  std::vector<OutputConfig> outputs,
+                                                                  Origin origin, OpenFindings open,
+                                                                  Pace pace) {
   auto impl = std::make_unique<Impl>(database, std::move(origin));
   std::map<std::string, std::string> kinds;
   std::vector<std::unique_ptr<Sink>> sinks;
   for (const auto& output : outputs) {
     if (output.name.empty() || !kinds.emplace(output.name, to_string(output.kind)).second)
-      return fail(Errc::invalid_argument, fmt::format("an output has no name of its own: \"{}\"", output.name),
+      return fail(Errc::invalid_argument,
+                  fmt::format("an output has no name of its own: \"{}\"", output.name),
                   "give every output another name");
     if (output.queue == 0)
       return fail(Errc::invalid_argument, fmt::format("output {}: a queue of none", output.name));
@@ -50,8 +52,8 @@ Result<std::unique_ptr<OutputDispatcher>> OutputDispatcher::start(StateDatabase&
   if (forgotten != 0)
     log::warning(fmt::format("dropped {} messages for outputs that are not configured any more", forgotten));
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    impl->senders.push_back(std::make_unique<OutputSender>(std::move(outputs[i]), std::move(sinks[i]), impl->outbox,
-                                                           impl->origin, open, pace));
+    impl->senders.push_back(std::make_unique<OutputSender>(std::move(outputs[i]), std::move(sinks[i]),
+                                                           impl->outbox, impl->origin, open, pace));
   return std::unique_ptr<OutputDispatcher>(new OutputDispatcher(std::move(impl)));
 }
 
@@ -61,7 +63,8 @@ Result<void> OutputDispatcher::enqueue(const AgentEvent& event) {
       const OutputConfig& output = sender->config();
       const auto message = message_for(output, event, impl_->origin);
       if (!message) continue;
-      RINGSIDE_CHECK(impl_->outbox.put(output.name, std::string(to_string(output.kind)), *message, output.queue));
+      RINGSIDE_CHECK(
+          impl_->outbox.put(output.name, std::string(to_string(output.kind)), *message, output.queue));
       sender->wake();  // it reads once this transaction is over
     }
     return {};

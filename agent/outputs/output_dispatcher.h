@@ -38,8 +38,9 @@ class OutputDispatcher {
 
   /// `invalid_argument`: a configuration that makes no sense. What waits for outputs that are not in
   /// `outputs` any more is dropped, counted and logged.
-  static Result<std::unique_ptr<OutputDispatcher>> start(StateDatabase& database, std::vector<OutputConfig> outputs,
-                                                         Origin origin, OpenFindings open, Pace pace);
+  static Result<std::unique_ptr<OutputDispatcher>> start(StateDatabase& database,
+                                                         std::vector<OutputConfig> outputs, Origin origin,
+                                                         OpenFindings open, Pace pace);
   /// Calls off what runs; what waits, waits for the next start.
   ~OutputDispatcher();
   OutputDispatcher(const OutputDispatcher&) = delete;

@@ -10,8 +10,9 @@
 
 namespace ringside::agent {
 
-OutputSender::OutputSender(OutputConfig config, std::unique_ptr<Sink> sink, Outbox& outbox, const Origin& origin,
-                           OutputDispatcher::OpenFindings open, OutputDispatcher::Pace pace)
+OutputSender::OutputSender(OutputConfig config, std::unique_ptr<Sink> sink, Outbox& outbox,
+                           const Origin& origin, OutputDispatcher::OpenFindings open,
+                           OutputDispatcher::Pace pace)
     : config_(std::move(config)),
       sink_(std::move(sink)),
       outbox_(outbox),
@@ -114,8 +115,10 @@ Result<void> OutputSender::repeat_open() {
   RINGSIDE_TRY(const auto open, open_());
   std::vector<std::string> texts;
   for (const auto& finding : open)
-    if (finding.state == FindingRecord::State::open && !finding.suppressed_by && finding.severity >= config_.at_least)
-      texts.push_back(alertmanager_alert(finding, origin_).dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (finding.state == FindingRecord::State::open && !finding.suppressed_by &&
+        finding.severity >= config_.at_least)
+      texts.push_back(
+          alertmanager_alert(finding, origin_).dump(-1, ' ', false, Json::error_handler_t::replace));
   const std::size_t batch = sink_->batch();
   for (std::size_t at = 0; at < texts.size(); at += batch) {
     const Sink::Sent sent = sink_->send(std::span(texts).subspan(at, std::min(batch, texts.size() - at)));

@@ -7,7 +7,8 @@ Result<std::unique_ptr<Sink>> make_sink(const OutputConfig& config, io::EventLoo
   switch (config.kind) {
     case OutputConfig::Kind::json:
       if (config.to.empty())
-        return fail(Errc::invalid_argument, "output " + config.name + ": no file is named", "name one, or \"-\"");
+        return fail(Errc::invalid_argument, "output " + config.name + ": no file is named",
+                    "name one, or \"-\"");
       return make_json_sink(config);
     case OutputConfig::Kind::syslog:
       return make_syslog_sink(config, loop);

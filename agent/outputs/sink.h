@@ -23,8 +23,8 @@ class Sink {
   };
   virtual ~Sink() = default;
   virtual Sent send(std::span<const std::string> messages) = 0;
-  /// How many messages are worth giving at once. What was sent but not yet noted when the process dies is sent
-  /// again.
+  /// How many messages are worth giving at once. What was sent but not yet noted when the process dies is
+  /// sent again.
   virtual std::size_t batch() const { return 64; }
   /// What runs, and all that follows, ends with `cancelled` soon.
   virtual void cancel() = 0;

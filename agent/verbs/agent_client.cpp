@@ -12,9 +12,10 @@ namespace ringside::agent {
 
 void add_agent_options(CLI::App& verb, Context& context, AgentOptions& options) {
   static constexpr const char* kGroup = "Connection";
-  verb.add_option("--agent", options.socket,
-                  "The agent's control socket ($RINGSIDE_CONTROL, else /run/ringside/control.sock for root, else "
-                  "control.sock in the state directory)")
+  verb.add_option(
+          "--agent", options.socket,
+          "The agent's control socket ($RINGSIDE_CONTROL, else /run/ringside/control.sock for root, else "
+          "control.sock in the state directory)")
       ->type_name("SOCKET")
       ->group(kGroup);
   add_duration(verb, "--timeout", options.timeout, "How long to wait for an answer (30s)")->group(kGroup);
@@ -37,10 +38,11 @@ Failure AgentClient::failure(Error error) const {
     case Errc::refused:  // said by connect(), or by an agent that cannot reach a guest
     case Errc::monitor_busy:
       if (!error.message.starts_with("cannot connect to")) return Failure(std::move(error));
-      return Failure({error.code, fmt::format("no agent answers at {}", socket_),
-                      "start one (systemctl start ringside, or ringside agent), or name its control socket with "
-                      "--agent; root, its own user and members of the socket's group get in"},
-                     Exit::not_attached);
+      return Failure(
+          {error.code, fmt::format("no agent answers at {}", socket_),
+           "start one (systemctl start ringside, or ringside agent), or name its control socket with "
+           "--agent; root, its own user and members of the socket's group get in"},
+          Exit::not_attached);
     case Errc::permission:
       return Failure(std::move(error), Exit::not_attached);
     case Errc::deadline:

@@ -20,7 +20,7 @@ namespace ringside::agent {
 
 /// Where a verb finds the running agent.
 struct AgentOptions {
-  std::string socket;                          ///< --agent; empty: the default
+  std::string socket;                         ///< --agent; empty: the default
   std::chrono::milliseconds timeout{30'000};  ///< --timeout
 };
 /// --agent, --timeout and the output options.

@@ -26,7 +26,8 @@ Outcome accept(Context& context, const Arguments& arguments) {
   if (context.options.json)
     write_document(context.out, document);
   else
-    context.out << fmt::format("taken into the baseline: what finding {} is about\n", printable(arguments.id));
+    context.out << fmt::format("taken into the baseline: what finding {} is about\n",
+                               printable(arguments.id));
   return Exit::clean;
 }
 

@@ -50,16 +50,17 @@ std::string finding_page(const Json& finding, const Style& style) {
   facts.add("finding", text_at(finding, "id"));
   facts.add("state", finding_state(finding));
   facts.add("guest", text_at(finding, "guest_name"));
-  facts.add("check", fmt::format("{}/{} (policy version {})", text_at(finding, "policy"), text_at(finding, "check"),
-                                 text_at(finding, "policy_version")));
+  facts.add("check", fmt::format("{}/{} (policy version {})", text_at(finding, "policy"),
+                                 text_at(finding, "check"), text_at(finding, "policy_version")));
   facts.add("ATT&CK", joined(at(finding, "attack")));
-  facts.add("seen", fmt::format("{} to {}, opened {}", text_at(finding, "first_seen"), text_at(finding, "last_seen"),
-                                counted(std::max<std::uint64_t>(count_at(finding, "count"), 1), "time")));
+  facts.add("seen",
+            fmt::format("{} to {}, opened {}", text_at(finding, "first_seen"), text_at(finding, "last_seen"),
+                        counted(std::max<std::uint64_t>(count_at(finding, "count"), 1), "time")));
   if (!at(finding, "resolved_at").is_null()) facts.add("resolved", text_at(finding, "resolved_at"));
   if (!at(finding, "suppressed_by").is_null()) facts.add("suppressed by", text_at(finding, "suppressed_by"));
   if (const Json& known = at(finding, "acknowledged"); !known.is_null())
-    facts.add("acknowledged",
-              fmt::format("by {} at {}: {}", text_at(known, "by"), text_at(known, "at"), text_at(known, "note")));
+    facts.add("acknowledged", fmt::format("by {} at {}: {}", text_at(known, "by"), text_at(known, "at"),
+                                          text_at(known, "note")));
   facts.add("evidence", joined(at(finding, "evidence")));
   out += '\n' + facts.render(style);
   if (const Json& row = at(finding, "row"); row.is_object() && !row.empty()) {

@@ -54,8 +54,8 @@ Outcome list(Context& context, const Arguments& arguments) {
   for (const Json& finding : all)
     table.add({text_at(finding, "id"), colored_severity(text_at(finding, "severity"), context.style()),
                text_at(finding, "guest_name"),
-               fmt::format("{}/{}", text_at(finding, "policy"), text_at(finding, "check")), finding_state(finding),
-               text_at(finding, "last_seen"), text_at(finding, "title")});
+               fmt::format("{}/{}", text_at(finding, "policy"), text_at(finding, "check")),
+               finding_state(finding), text_at(finding, "last_seen"), text_at(finding, "title")});
   context.out << table.render(context.style());
   if (all.size() >= arguments.limit) log::warning("there may be more: --limit");
   return Exit::clean;
@@ -98,7 +98,8 @@ Outcome write_all(Context& context, Arguments arguments) {
 
 void add_filters(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--guest", arguments.guest, "Only of this guest (name or key)")->type_name("NAME");
-  verb.add_option("--severity", arguments.severity, "This severity or worse: info, low, medium, high, critical")
+  verb.add_option("--severity", arguments.severity,
+                  "This severity or worse: info, low, medium, high, critical")
       ->check(CLI::IsMember({"info", "low", "medium", "high", "critical"}))
       ->type_name("LEVEL");
   verb.add_option("--policy", arguments.policy, "Only of this policy")->type_name("NAME");
@@ -116,7 +117,9 @@ void add_list_options(CLI::App& verb, Arguments& arguments) {
 }
 
 void add_id(CLI::App& verb, Arguments& arguments) {
-  verb.add_option("ID", arguments.id, "A finding's id, or the first four digits or more")->required()->type_name("");
+  verb.add_option("ID", arguments.id, "A finding's id, or the first four digits or more")
+      ->required()
+      ->type_name("");
 }
 
 }  // namespace
@@ -137,7 +140,8 @@ void add_findings(CLI::App& app, Context& context) {
     if (verb->get_subcommands().empty()) run(list)();
   });
 
-  auto* list_verb = verb->add_subcommand("list", "List findings, newest first (what findings alone does too)");
+  auto* list_verb =
+      verb->add_subcommand("list", "List findings, newest first (what findings alone does too)");
   add_list_options(*list_verb, *arguments);
   add_agent_options(*list_verb, context, arguments->agent);
   add_example(*list_verb, "  ringside findings list --guest vm1 --state all");

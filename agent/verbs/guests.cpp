@@ -99,8 +99,13 @@ Outcome guests(Context& context, const Arguments& arguments) {
     context.out << "no guests; ringside status shows where the agent looks for them\n";
     return Exit::clean;
   }
-  TextTable table(
-      {{"GUEST"}, {"STATE"}, {"KERNEL"}, {"FINDINGS", TextTable::Align::right}, {"CHECKS"}, {"LAST TICK"}, {"WHY"}});
+  TextTable table({{"GUEST"},
+                   {"STATE"},
+                   {"KERNEL"},
+                   {"FINDINGS", TextTable::Align::right},
+                   {"CHECKS"},
+                   {"LAST TICK"},
+                   {"WHY"}});
   for (const Json& guest : all)
     table.add({text_at(guest, "name"), colored_state(guest, context.style()), text_at(guest, "kernel"),
                text_at(guest, "findings"), checks_text(at(guest, "checks"), context.style()),

@@ -30,7 +30,8 @@ std::string table_of(const Json& list, const Style& style) {
   std::vector<TextTable::Column> columns;
   for (const auto& key : keys) {
     std::string heading = printable(key);
-    std::transform(heading.begin(), heading.end(), heading.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(heading.begin(), heading.end(), heading.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     columns.push_back({std::move(heading)});
   }
   TextTable table(std::move(columns));
@@ -74,9 +75,12 @@ Outcome explain(Context& context, const Arguments& arguments) {
 }  // namespace
 
 void add_policy_explain(CLI::App& policy, Context& context) {
-  auto* verb = policy.add_subcommand("explain", "Say which exception matches a finding of the running agent, or why none does");
+  auto* verb = policy.add_subcommand(
+      "explain", "Say which exception matches a finding of the running agent, or why none does");
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("ID", arguments->id, "A finding's id, or the first four digits or more")->required()->type_name("");
+  verb->add_option("ID", arguments->id, "A finding's id, or the first four digits or more")
+      ->required()
+      ->type_name("");
   add_agent_options(*verb, context, arguments->agent);
   add_example(*verb, "  ringside policy explain 3f2a");
   verb->callback([&context, arguments] {

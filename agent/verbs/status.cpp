@@ -31,7 +31,8 @@ std::string open_findings(const Json& open, const Style& style) {
     if (count == 0) continue;
     const std::string text = fmt::format("{} {}", count, severity);
     out += (out.empty() ? "" : ", ") +
-           (severity == std::string_view("critical") || severity == std::string_view("high") ? style.red(text) : text);
+           (severity == std::string_view("critical") || severity == std::string_view("high") ? style.red(text)
+                                                                                             : text);
   }
   return out.empty() ? "none" : out;
 }
@@ -60,22 +61,26 @@ void render(const Json& status, Context& context) {
   FactList facts;
   facts.add("agent", fmt::format("{}, pid {}, on {}", text_at(status, "version"), text_at(status, "pid"),
                                  text_at(status, "host")));
-  facts.add("started",
-            fmt::format("{} ({} ago)", text_at(status, "started"), up_time(number_at(status, "uptime_seconds"))));
-  facts.add("policies", fmt::format("{} with {}, loaded {}", count_at(policies, "count"),
-                                    counted(count_at(policies, "checks"), "check"), text_at(policies, "loaded_at")));
+  facts.add("started", fmt::format("{} ({} ago)", text_at(status, "started"),
+                                   up_time(number_at(status, "uptime_seconds"))));
+  facts.add("policies",
+            fmt::format("{} with {}, loaded {}", count_at(policies, "count"),
+                        counted(count_at(policies, "checks"), "check"), text_at(policies, "loaded_at")));
   if (!at(policies, "error").is_null())
     facts.add("reload", style.red("not taken: " + text_at(policies, "error")));
   facts.add("guests", fmt::format("{} watched, {} waiting, {} failed", count_at(guests, "watched"),
                                   count_at(guests, "waiting"), count_at(guests, "failed")));
-  facts.add("findings", fmt::format("open: {}; {} suppressed, {} acknowledged", open_findings(at(findings, "open"), style),
+  facts.add("findings", fmt::format("open: {}; {} suppressed, {} acknowledged",
+                                    open_findings(at(findings, "open"), style),
                                     count_at(findings, "suppressed"), count_at(findings, "acknowledged")));
-  facts.add("scheduler", fmt::format("{}, {} ticks, {} missed, {:.1f} ms behind",
-                                     counted(count_at(scheduler, "workers"), "worker"), count_at(scheduler, "ticks"),
-                                     count_at(scheduler, "missed"), number_at(scheduler, "lag_milliseconds")));
+  facts.add("scheduler",
+            fmt::format("{}, {} ticks, {} missed, {:.1f} ms behind",
+                        counted(count_at(scheduler, "workers"), "worker"), count_at(scheduler, "ticks"),
+                        count_at(scheduler, "missed"), number_at(scheduler, "lag_milliseconds")));
   if (const Json& sources = at(status, "sources"); sources.is_array())
     for (const Json& source : sources)
-      facts.add("source", source.is_string() ? printable(source.get<std::string>()) : printable(source.dump()));
+      facts.add("source",
+                source.is_string() ? printable(source.get<std::string>()) : printable(source.dump()));
   context.out << facts.render(style);
   render_outputs(at(status, "outputs"), context);
 }

@@ -34,8 +34,8 @@ std::string line_of(const Json& event, const Style& style) {
   if (kind == "finding.acknowledged") line += "acknowledged: ";
   if (kind == "action") line += text_at(event, "what") + ": ";
   line += text == "-" ? text_at(finding, "title") : text;
-  return line + style.dim(fmt::format(" (finding {}, {}/{})", text_at(finding, "id"), text_at(finding, "policy"),
-                                      text_at(finding, "check")));
+  return line + style.dim(fmt::format(" (finding {}, {}/{})", text_at(finding, "id"),
+                                      text_at(finding, "policy"), text_at(finding, "check")));
 }
 
 Failure lost(std::string why) {

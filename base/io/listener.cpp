@@ -55,7 +55,8 @@ class TlsServerStream final : public SocketStream<ssl::stream<tcp::socket>> {
   std::string subject_;
 };
 
-tl::unexpected<Error> cannot_listen(const std::string& where, const error_code& error, std::string hint = {}) {
+tl::unexpected<Error> cannot_listen(const std::string& where, const error_code& error,
+                                    std::string hint = {}) {
   const bool denied = error.value() == EACCES || error.value() == EPERM;
   return fail(denied ? Errc::permission : Errc::io,
               fmt::format("cannot listen at {}: {}", where, error.message()), std::move(hint));
@@ -123,7 +124,8 @@ Result<void> clear_way(const std::string& path) {
   struct stat there {};
   if (::lstat(path.c_str(), &there) != 0) return {};
   if (!S_ISSOCK(there.st_mode))
-    return fail(Errc::invalid_argument, fmt::format("cannot listen at {}: a file of another kind is there", path),
+    return fail(Errc::invalid_argument,
+                fmt::format("cannot listen at {}: a file of another kind is there", path),
                 "choose another path");
   asio::io_context context;
   stream_protocol::socket probe(context);
@@ -140,7 +142,8 @@ Result<ssl::context> make_context(const ListenerTls& tls) {
   ssl::context context(ssl::context::tls_server);
   error_code error;
   const auto cannot_load = [&](std::string_view what, const std::string& file) {
-    return fail(Errc::invalid_argument, fmt::format("cannot load the {} '{}': {}", what, file, error.message()),
+    return fail(Errc::invalid_argument,
+                fmt::format("cannot load the {} '{}': {}", what, file, error.message()),
                 "give a readable file in PEM format");
   };
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
@@ -185,10 +188,10 @@ Result<std::unique_ptr<Listener>> listen_unix(const asio::any_io_executor& execu
   // nobody gets in before its group is set.
   if (::fchmod(acceptor.native_handle(), S_IRUSR | S_IWUSR) != 0) return cannot_listen(path, last_error());
   acceptor.bind(stream_protocol::endpoint(path), error);
-  if (error)
-    return cannot_listen(path, error, error.value() == ENOENT ? "make the directory first" : "");
+  if (error) return cannot_listen(path, error, error.value() == ENOENT ? "make the directory first" : "");
   struct stat made {};
-  if (::lstat(path.c_str(), &made) != 0 || (group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) ||
+  if (::lstat(path.c_str(), &made) != 0 ||
+      (group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) ||
       ::chmod(path.c_str(), mode) != 0) {
     error = last_error();
     ::unlink(path.c_str());

@@ -31,14 +31,15 @@ UnixStream::UnixStream(stream_protocol::socket socket) : SocketStream(std::move(
     peer_ = PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
 }
 
-// socket(7): SO_PEERGROUPS came with Linux 4.13. An option's length that does not suffice gives ERANGE and the
-// length that would.
+// socket(7): SO_PEERGROUPS came with Linux 4.13. An option's length that does not suffice gives ERANGE and
+// the length that would.
 std::vector<gid_t> UnixStream::peer_groups() const {
   std::vector<gid_t> groups(64);
   auto& socket = const_cast<stream_protocol::socket&>(socket_);
   for (int tries = 0; tries < 3; ++tries) {
     auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
-    const bool done = getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0;
+    const bool done =
+        getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0;
     if (!done && errno != ERANGE) return {};
     groups.resize(size / sizeof(gid_t));
     if (done) return groups;

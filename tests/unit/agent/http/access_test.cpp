@@ -35,8 +35,8 @@ TEST(HttpAccess, OverTcpACertificateOrTheTokenDecides) {
   EXPECT_TRUE(access_of_network(required, "CN=prometheus", "").caller.may_write);
   EXPECT_EQ(access_of_network(required, "CN=prometheus", "").caller.name, "certificate CN=prometheus");
   EXPECT_TRUE(access_of_network(required, "", "Bearer 0123456789abcdef").may_read);
-  for (const char* bad : {"", "Bearer ", "Bearer 0123456789abcdeg", "Bearer 0123456789abcde", "0123456789abcdef",
-                          "Basic 0123456789abcdef"})
+  for (const char* bad : {"", "Bearer ", "Bearer 0123456789abcdeg", "Bearer 0123456789abcde",
+                          "0123456789abcdef", "Basic 0123456789abcdef"})
     EXPECT_FALSE(access_of_network(required, "", bad).may_read) << bad;
   EXPECT_FALSE(access_of_network({true, ""}, "", "Bearer ").may_read);
   const Access loopback = access_of_network({}, "", "");
@@ -47,7 +47,8 @@ TEST(HttpAccess, OverTcpACertificateOrTheTokenDecides) {
 TEST(HttpAccess, OnlyNamesOfLoopbackAreOurs) {
   for (const char* good : {"localhost", "localhost:9273", "127.0.0.1:1", "[::1]", "[::1]:80"})
     EXPECT_TRUE(names_loopback(good)) << good;
-  for (const char* bad : {"", "evil.example", "evil.example:9273", "localhost.evil.example", "127.0.0.1.evil"})
+  for (const char* bad :
+       {"", "evil.example", "evil.example:9273", "localhost.evil.example", "127.0.0.1.evil"})
     EXPECT_FALSE(names_loopback(bad)) << bad;
 }
 

@@ -38,7 +38,8 @@ class HttpNetworkTest : public ::testing::Test {
     auto server = HttpServer::start(loop_, options_, api_);
     ASSERT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
-    client_.endpoint.kind = options_.certificate_file.empty() ? io::Endpoint::Kind::tcp : io::Endpoint::Kind::tls;
+    client_.endpoint.kind =
+        options_.certificate_file.empty() ? io::Endpoint::Kind::tcp : io::Endpoint::Kind::tls;
     client_.endpoint.host = "localhost";
     client_.endpoint.port = server_->port();
     client_.endpoint.tls.ca_file = files_.ca;

@@ -43,7 +43,9 @@ class HttpServerTest : public ::testing::Test {
     return options;
   }
   HttpClient client() { return HttpClient(client_loop_, client_options()); }
-  Result<Json> get(const std::string& target) { return HttpClient(client_loop_, client_options()).get(target); }
+  Result<Json> get(const std::string& target) {
+    return HttpClient(client_loop_, client_options()).get(target);
+  }
 
   testing::TemporaryDirectory directory_;
   FakeApi api_;
@@ -59,7 +61,9 @@ TEST_F(HttpServerTest, AnswersAtASocketThatOnlyItsGroupReaches) {
   ASSERT_EQ(::stat(options_.path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777u, 0660u);
   EXPECT_EQ(get("/api/v1/status").value(), (Json{{"version", "1"}}));
-  EXPECT_EQ(HttpClient(client_loop_, client_options()).post("/api/v1/reload", Json::object()).value()["reloaded"], true);
+  EXPECT_EQ(
+      HttpClient(client_loop_, client_options()).post("/api/v1/reload", Json::object()).value()["reloaded"],
+      true);
   const auto none = get("/api/v1/guests/none");
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::not_found);
@@ -96,15 +100,17 @@ TEST_F(HttpServerTest, ThePeersGroupsDecideWhatItMay) {
   start();
   ASSERT_EQ(::chmod(options_.path.c_str(), 0666), 0);  // so that it is the server that refuses
   const auto as = [&](gid_t group, const std::string& request) {
-    return std::async(std::launch::async, [&, group, request] {
-             // The system calls themselves: glibc's functions would change all threads.
-             ::syscall(SYS_setgroups, 1, &group);
-             ::syscall(SYS_setresgid, kNobody, kNobody, kNobody);
-             ::syscall(SYS_setresuid, kNobody, kNobody, kNobody);
-             testing::RawClient peer(options_.path);
-             peer.send(request);
-             return peer.read_all();
-           }).get();
+    return std::async(std::launch::async,
+                      [&, group, request] {
+                        // The system calls themselves: glibc's functions would change all threads.
+                        ::syscall(SYS_setgroups, 1, &group);
+                        ::syscall(SYS_setresgid, kNobody, kNobody, kNobody);
+                        ::syscall(SYS_setresuid, kNobody, kNobody, kNobody);
+                        testing::RawClient peer(options_.path);
+                        peer.send(request);
+                        return peer.read_all();
+                      })
+        .get();
   };
   const std::string read = "GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
   const std::string write =
@@ -138,7 +144,8 @@ TEST_F(HttpServerTest, BoundsHeaderAndBody) {
     peer.send(text);
     return peer.read_all();
   };
-  EXPECT_THAT(answer_to("GET /healthz HTTP/1.1\r\nX: " + std::string(2000, 'x')), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(answer_to("GET /healthz HTTP/1.1\r\nX: " + std::string(2000, 'x')),
+              StartsWith("HTTP/1.1 431 "));
   EXPECT_THAT(answer_to("GET /" + std::string(2000, 'x')), StartsWith("HTTP/1.1 431 "));
   const std::string post = "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
   EXPECT_THAT(answer_to(post + "Content-Length: 101\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
@@ -212,8 +219,9 @@ TEST_F(HttpServerTest, StopsWhileACallRunsAndEventsAreFollowed) {
   follower.send("GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
   api_.wait_for_subscribers(1);
   api_.block(true);
-  auto slow = std::async(std::launch::async,
-                         [&] { return client().post("/api/v1/query", {{"guest", "vm1"}, {"sql", "SELECT 1"}}); });
+  auto slow = std::async(std::launch::async, [&] {
+    return client().post("/api/v1/query", {{"guest", "vm1"}, {"sql", "SELECT 1"}});
+  });
   api_.wait_for_call("query vm1 SELECT 1");
   auto stopped = std::async(std::launch::async, [&] { server_.reset(); });
   follower.read_all();  // ends
@@ -236,7 +244,8 @@ TEST_F(HttpServerTest, TellsEveryEventToAllThatFollow) {
   other.send("GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n");
   api_.wait_for_subscribers(2);
   api_.tell(sample_event("one"));
-  AgentEvent opened{AgentEvent::Kind::finding_opened, Moment{}, "vm1", "vm1", "opened", "two", FindingRecord{}};
+  AgentEvent opened{
+      AgentEvent::Kind::finding_opened, Moment{}, "vm1", "vm1", "opened", "two", FindingRecord{}};
   opened.finding->id = "0123456789ab";
   api_.tell(opened);
   const auto ended = following.get();

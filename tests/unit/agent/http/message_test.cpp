@@ -24,7 +24,8 @@ TEST(HttpTarget, IsTakenApartAndDecoded) {
 }
 
 TEST(HttpTarget, RefusesWhatIsNoTarget) {
-  for (const char* bad : {"", "healthz", "http://host/", "*", "/%", "/%4", "/%zz", "/a%00b", "/?a=%0", "/?a=1&a=2"})
+  for (const char* bad :
+       {"", "healthz", "http://host/", "*", "/%", "/%4", "/%zz", "/a%00b", "/?a=%0", "/?a=1&a=2"})
     EXPECT_FALSE(parse_target(bad)) << bad;
 }
 
@@ -53,10 +54,11 @@ TEST(EventParser, PutsEventsTogetherFromAnyPieces) {
     EventParser parser(1000);
     std::vector<std::pair<std::string, std::string>> events;
     for (std::size_t at = 0; at < text.size(); at += piece)
-      ASSERT_TRUE(parser.feed(std::string_view(text).substr(at, piece), [&](const auto& event, const auto& data) {
-        events.emplace_back(event, data);
-        return true;
-      }));
+      ASSERT_TRUE(
+          parser.feed(std::string_view(text).substr(at, piece), [&](const auto& event, const auto& data) {
+            events.emplace_back(event, data);
+            return true;
+          }));
     EXPECT_THAT(events, ElementsAre(Pair("guest", "{\"a\":1}"), Pair("message", "one\ntwo"))) << piece;
   }
 }

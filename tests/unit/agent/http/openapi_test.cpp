@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/http/routes.h"
-
 #include "tests/unit/agent/http/fake_api.h"
 
 #include <gmock/gmock.h>
@@ -16,7 +15,8 @@ namespace {
 
 std::set<std::string> of_the_server() {
   std::set<std::string> all;
-  for (const Route& route : routes()) all.insert(std::string(route.method) + " " + std::string(route.pattern));
+  for (const Route& route : routes())
+    all.insert(std::string(route.method) + " " + std::string(route.pattern));
   return all;
 }
 
@@ -71,11 +71,12 @@ TEST_F(OpenApi, EveryOperationSaysWhoMayWhatAndWhatComesBack) {
     EXPECT_TRUE(operation["summary"]) << name;
     EXPECT_TRUE(ids.insert(operation["operationId"].as<std::string>()).second) << name;
     EXPECT_TRUE(operation["responses"]["200"]) << name;
-    EXPECT_EQ(operation["responses"]["401"] && operation["responses"]["403"], route.access != Route::Access::open)
+    EXPECT_EQ(operation["responses"]["401"] && operation["responses"]["403"],
+              route.access != Route::Access::open)
         << name;
     EXPECT_EQ(operation["x-access"].as<std::string>(), route.access == Route::Access::open   ? "open"
                                                        : route.access == Route::Access::read ? "read"
-                                                                                              : "write")
+                                                                                             : "write")
         << name;
   }
 }

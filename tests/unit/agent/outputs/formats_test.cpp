@@ -150,7 +150,8 @@ TEST(Syslog, IsARfc5424Message) {
     const std::string message = syslog_message(event, kOrigin);
     EXPECT_TRUE(std::regex_match(message, form)) << message;
   }
-  EXPECT_THAT(syslog_message(some_event(), kOrigin), StartsWith("<82>1 2027-01-15T08:00:00Z hv1.example ringside "));
+  EXPECT_THAT(syslog_message(some_event(), kOrigin),
+              StartsWith("<82>1 2027-01-15T08:00:00Z hv1.example ringside "));
   AgentEvent low = some_event();
   low.finding->severity = policies::Severity::low;
   EXPECT_THAT(syslog_message(low, kOrigin), StartsWith("<85>1 "));
@@ -181,7 +182,8 @@ TEST(Falco, IsWhatFalcosidekickTakes) {
   }
   EXPECT_EQ(falco_payload(some_event(), kOrigin)["priority"], "Critical");
   EXPECT_EQ(falco_payload(some_event(), kOrigin)["output_fields"]["row.vector"], 14);
-  EXPECT_EQ(falco_payload(some_event(0, AgentEvent::Kind::finding_resolved), kOrigin)["priority"], "Informational");
+  EXPECT_EQ(falco_payload(some_event(0, AgentEvent::Kind::finding_resolved), kOrigin)["priority"],
+            "Informational");
 }
 
 TEST(Alertmanager, ResolvesTheSameAlertThatItRaised) {
@@ -221,7 +223,8 @@ TEST(Outputs, MessagesAreTheSameForTheSameEventAndValidUtf8ForAny) {
   AgentEvent event = some_event();
   event.finding->message = "\xff\xfe";
   event.finding->row["comm"] = "\xc3";
-  for (const auto kind : {OutputConfig::Kind::json, OutputConfig::Kind::webhook, OutputConfig::Kind::alertmanager}) {
+  for (const auto kind :
+       {OutputConfig::Kind::json, OutputConfig::Kind::webhook, OutputConfig::Kind::alertmanager}) {
     OutputConfig output;
     output.kind = kind;
     const auto message = message_for(output, event, kOrigin);

@@ -20,8 +20,8 @@
 
 namespace ringside::agent {
 
-/// A receiver of messages on a port of this machine: counts, can go and come back. What speaks the protocol is
-/// `take`: it takes whole messages out of what a connection has sent, and gives what to answer.
+/// A receiver of messages on a port of this machine: counts, can go and come back. What speaks the protocol
+/// is `take`: it takes whole messages out of what a connection has sent, and gives what to answer.
 class Receiver {
  public:
   struct Taken {
@@ -31,7 +31,8 @@ class Receiver {
   };
   using Take = std::function<Taken(std::string& received)>;
 
-  explicit Receiver(Take take, std::optional<io::ListenerTls> tls = {}) : take_(std::move(take)), tls_(std::move(tls)) {
+  explicit Receiver(Take take, std::optional<io::ListenerTls> tls = {})
+      : take_(std::move(take)), tls_(std::move(tls)) {
     start();
   }
   ~Receiver() { stop(); }

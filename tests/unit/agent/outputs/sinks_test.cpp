@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/outputs/sink.h"
-
 #include "tests/support/certificates.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/unit/agent/outputs/receiver.h"
@@ -57,7 +56,8 @@ TEST_F(Sinks, WhatMakesNoSenseIsRefusedBeforeAnythingIsSent) {
   EXPECT_TRUE(refused(Kind::json, ""));
   for (const char* bad : {"", "host:514", "udp:host", "tcp:host:0", "http://h/", "./sock", "unix:/x"})
     EXPECT_TRUE(refused(Kind::syslog, bad)) << bad;
-  for (const char* bad : {"", "host:2801", "tcp:h:1", "ftp://h/"}) EXPECT_TRUE(refused(Kind::webhook, bad)) << bad;
+  for (const char* bad : {"", "host:2801", "tcp:h:1", "ftp://h/"})
+    EXPECT_TRUE(refused(Kind::webhook, bad)) << bad;
   config_.headers = {{"X-Key", "a\r\nX-Evil: b"}};
   EXPECT_TRUE(refused(Kind::webhook, "http://h/"));
   config_.headers = {{"X Key", "a"}};
@@ -127,7 +127,8 @@ TEST_F(Sinks, SyslogOverTlsGoesToAServerThatItTrustsOnly) {
 }
 
 TEST_F(Sinks, SyslogGoesInDatagrams) {
-  const int udp = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), local = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const int udp = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+            local = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -143,10 +144,12 @@ TEST_F(Sinks, SyslogGoesInDatagrams) {
     std::string buffer(70'000, '\0');
     timeval limit{30, 0};
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    buffer.resize(static_cast<std::size_t>(std::max<ssize_t>(::recv(descriptor, buffer.data(), buffer.size(), 0), 0)));
+    buffer.resize(
+        static_cast<std::size_t>(std::max<ssize_t>(::recv(descriptor, buffer.data(), buffer.size(), 0), 0)));
     return buffer;
   };
-  const auto over_udp = make(OutputConfig::Kind::syslog, fmt::format("udp:127.0.0.1:{}", ntohs(address.sin_port)));
+  const auto over_udp =
+      make(OutputConfig::Kind::syslog, fmt::format("udp:127.0.0.1:{}", ntohs(address.sin_port)));
   EXPECT_EQ(over_udp->send(Messages{"one", "two"}).taken, 2u);
   EXPECT_EQ(receive(udp), "one");
   EXPECT_EQ(receive(udp), "two");
@@ -163,7 +166,8 @@ TEST_F(Sinks, SyslogGoesInDatagrams) {
 TEST_F(Sinks, AWebhookGetsOneMessageARequestWithItsHeaders) {
   Receiver receiver(take_http([](const std::string&) { return 200u; }));
   config_.headers = {{"X-Key", "secret"}};
-  const auto sink = make(OutputConfig::Kind::webhook, fmt::format("http://127.0.0.1:{}/hook?x=1", receiver.port()));
+  const auto sink =
+      make(OutputConfig::Kind::webhook, fmt::format("http://127.0.0.1:{}/hook?x=1", receiver.port()));
   EXPECT_EQ(sink->batch(), 1u);
   EXPECT_EQ(sink->send(Messages{"{\"a\":1}"}).taken, 1u);
   const auto messages = receiver.wait_for(1);
@@ -191,8 +195,10 @@ TEST_F(Sinks, OnlyWhatWillNeverBeTakenIsGivenUp) {
 }
 
 TEST_F(Sinks, AlertsGoTogetherAndOneThatIsRefusedDoesNotHoldUpTheRest) {
-  Receiver receiver(take_http([](const std::string& body) { return body.find("bad") == body.npos ? 200u : 400u; }));
-  const auto sink = make(OutputConfig::Kind::alertmanager, fmt::format("http://127.0.0.1:{}/am/", receiver.port()));
+  Receiver receiver(
+      take_http([](const std::string& body) { return body.find("bad") == body.npos ? 200u : 400u; }));
+  const auto sink =
+      make(OutputConfig::Kind::alertmanager, fmt::format("http://127.0.0.1:{}/am/", receiver.port()));
   EXPECT_EQ(sink->send(Messages{"{\"a\":1}", "{\"a\":2}"}).taken, 2u);
   EXPECT_THAT(receiver.messages()[0], ::testing::StartsWith("POST /am/api/v2/alerts HTTP/1.1\r\n"));
   EXPECT_EQ(body_of(receiver.messages()[0]), "[{\"a\":1},{\"a\":2}]");

@@ -64,7 +64,7 @@ struct Config {
     std::chrono::milliseconds longest_retry{60'000};
     std::chrono::milliseconds blind_after{60'000};      ///< a check that is unknown so long is a finding
     std::chrono::milliseconds unwatched_after{60'000};  ///< as a guest that cannot be attached to
-    bool learn = true;  ///< take a baseline of a guest that has none
+    bool learn = true;                                  ///< take a baseline of a guest that has none
   } watching;
   Pauses::Budget pauses;
   std::vector<ActionRule> actions;
@@ -84,9 +84,11 @@ struct ConfigResult {
 /// scalars and add to lists. A file that is not there is an error only if `must_exist`.
 ConfigResult load_config(const std::string& file, bool must_exist);
 /// One file's text, over what `config` holds already.
-std::vector<policies::Diagnostic> read_config(const std::string& file, const std::string& text, Config& config);
+std::vector<policies::Diagnostic> read_config(const std::string& file, const std::string& text,
+                                              Config& config);
 
 /// True if one of `patterns` is `uuid`, or matches `name`.
-bool matches_guest(const std::vector<std::string>& patterns, const std::string& name, const std::string& uuid);
+bool matches_guest(const std::vector<std::string>& patterns, const std::string& name,
+                   const std::string& uuid);
 
 }  // namespace ringside::agent

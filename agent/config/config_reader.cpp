@@ -72,7 +72,8 @@ void ConfigReader::size(const Mapping& mapping, std::string_view key, std::uint6
     }
   const auto count = parse_count(digits);
   if (!count || *count > (std::uint64_t{1} << 50) >> shift)
-    diagnosis_.error(value->node, "`" + value->text + "` is no size", "a whole number with KiB, MiB or GiB: 512MiB");
+    diagnosis_.error(value->node, "`" + value->text + "` is no size",
+                     "a whole number with KiB, MiB or GiB: 512MiB");
   else
     into = *count << shift;
 }
@@ -95,9 +96,9 @@ void ConfigReader::in(const Mapping& mapping, std::string_view key,
 }
 
 void ConfigReader::read(const YAML::Node& document) {
-  const Mapping mapping(diagnosis_, document, "the configuration",
-                        {"guests", "control", "http", "policies", "watching", "pauses", "actions", "keep",
-                         "outputs"});
+  const Mapping mapping(
+      diagnosis_, document, "the configuration",
+      {"guests", "control", "http", "policies", "watching", "pauses", "actions", "keep", "outputs"});
   if (!document.IsMap()) return;
   in(mapping, "guests", &ConfigReader::guests);
   in(mapping, "control", &ConfigReader::control);
@@ -146,7 +147,8 @@ void ConfigReader::label_rule(const YAML::Node& node) {
   if (!node.IsMap()) return;
   LabelRule rule;
   texts(mapping, "guests", rule.guests);
-  if (rule.guests.empty()) diagnosis_.error(node, "a rule of labels needs `guests`: names, patterns or UUIDs");
+  if (rule.guests.empty())
+    diagnosis_.error(node, "a rule of labels needs `guests`: names, patterns or UUIDs");
   const YAML::Node labels = mapping.get("set");
   if (!labels.IsDefined() || !labels.IsMap()) {
     diagnosis_.error(node, "a rule of labels needs `set`: a mapping of names to values");
@@ -245,7 +247,8 @@ void ConfigReader::action_rule(const YAML::Node& node) {
   if (!node.IsMap()) return;
   ActionRule rule;
   texts(mapping, "guests", rule.guests);
-  if (rule.guests.empty()) diagnosis_.error(node, "a rule of actions needs `guests`: names, patterns or UUIDs");
+  if (rule.guests.empty())
+    diagnosis_.error(node, "a rule of actions needs `guests`: names, patterns or UUIDs");
   for (const auto& action : mapping.list("actions", true)) {
     if (std::find(kActions.begin(), kActions.end(), action.text) == kActions.end())
       diagnosis_.error(action.node, "unknown action `" + action.text + "`",
@@ -278,8 +281,8 @@ void ConfigReader::output(const YAML::Node& node) {
                                                                    {"webhook", Kind::webhook},
                                                                    {"alertmanager", Kind::alertmanager}};
   if (const auto kind = mapping.text("kind", true)) {
-    const auto found = std::find_if(kKinds.begin(), kKinds.end(),
-                                    [&](const auto& one) { return one.first == kind->text; });
+    const auto found =
+        std::find_if(kKinds.begin(), kKinds.end(), [&](const auto& one) { return one.first == kind->text; });
     if (found == kKinds.end())
       diagnosis_.error(kind->node, "unknown kind of output `" + kind->text + "`",
                        policies::suggestion(kind->text, {"json", "syslog", "webhook", "alertmanager"}));

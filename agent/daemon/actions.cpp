@@ -29,11 +29,13 @@ Result<void> CircuitBreaker::allow(const Breaker& bounds, const std::string& gue
   forget(here);
   forget(host_);
   if (here.size() >= bounds.per_guest)
-    return fail(Errc::unavailable, fmt::format("the circuit breaker is open: {} on this guest within {}",
-                                               counted(here.size(), "action"), human_duration(bounds.within)));
+    return fail(Errc::unavailable,
+                fmt::format("the circuit breaker is open: {} on this guest within {}",
+                            counted(here.size(), "action"), human_duration(bounds.within)));
   if (host_.size() >= bounds.per_host)
-    return fail(Errc::unavailable, fmt::format("the circuit breaker is open: {} on this host within {}",
-                                               counted(host_.size(), "action"), human_duration(bounds.within)));
+    return fail(Errc::unavailable,
+                fmt::format("the circuit breaker is open: {} on this host within {}",
+                            counted(host_.size(), "action"), human_duration(bounds.within)));
   here.push_back(now);
   host_.push_back(now);
   return {};
@@ -50,7 +52,8 @@ std::optional<std::string> refusal(const std::string& action, const Config& conf
     return matches_guest(rule.guests, guest.name, guest.uuid) &&
            std::find(rule.allow.begin(), rule.allow.end(), action) != rule.allow.end();
   });
-  if (!allowed) return fmt::format("the configuration does not allow {} for this guest (actions.allow)", action);
+  if (!allowed)
+    return fmt::format("the configuration does not allow {} for this guest (actions.allow)", action);
   return std::nullopt;
 }
 
@@ -74,8 +77,8 @@ Result<std::string> restore_violation(guest::live::LiveGuest& guest, const polic
   plan_findings(plan, {one}, *snapshot, {violation.fingerprint});
   keep_wanted(plan, {one}, {violation.fingerprint});
   if (plan.steps.empty())
-    return fail(Errc::not_found, plan.not_possible.empty() ? "nothing can be put back for it"
-                                                           : plan.not_possible.front());
+    return fail(Errc::not_found,
+                plan.not_possible.empty() ? "nothing can be put back for it" : plan.not_possible.front());
   RINGSIDE_CHECK(audited_write(guest, "restore", snapshot->info(), plan.writes()));
   return fmt::format("{} put back: compared, written, read back", counted(plan.steps.size(), "place"));
 }
@@ -91,7 +94,8 @@ Result<std::string> dump_guest(guest::live::LiveGuest& guest, const std::string&
   struct statvfs space {};
   if (::statvfs(directory.c_str(), &space) == 0 &&
       std::uint64_t{space.f_bavail} * space.f_frsize < ram + (ram >> 3))
-    return fail(Errc::io, fmt::format("{} has not enough room for {} of guest memory", directory, human_size(ram)));
+    return fail(Errc::io,
+                fmt::format("{} has not enough room for {} of guest memory", directory, human_size(ram)));
   const std::string path = directory + '/' + name;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return fail(Errc::io, path + ": " + std::strerror(errno));

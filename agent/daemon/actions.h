@@ -39,13 +39,13 @@ std::optional<std::string> refusal(const std::string& action, const Config& conf
 
 /// Stops the guest for good; whoever runs it resumes it. Gives what was done, in words.
 Result<std::string> pause_guest(guest::live::LiveGuest& guest);
-/// Puts back what one violation says how to, by `baseline` (may be null) or by itself. `not_found`: nothing can
-/// be put back.
+/// Puts back what one violation says how to, by `baseline` (may be null) or by itself. `not_found`: nothing
+/// can be put back.
 Result<std::string> restore_violation(guest::live::LiveGuest& guest, const policies::Baseline* baseline,
                                       const policies::CheckResult& result,
                                       const policies::Violation& violation);
-/// Writes the guest's memory as an ELF core into `directory` by dump-guest-memory, which stops the guest until
-/// it is done (QEMU dump/dump.c).
+/// Writes the guest's memory as an ELF core into `directory` by dump-guest-memory, which stops the guest
+/// until it is done (QEMU dump/dump.c).
 Result<std::string> dump_guest(guest::live::LiveGuest& guest, const std::string& directory,
                                const std::string& name);
 

@@ -22,8 +22,8 @@ class BlindChecks {
     std::vector<std::string> checks;  ///< "check: reason"
   };
   struct News {
-    std::vector<Blind> blind;          ///< new, or other checks than were told before
-    std::vector<std::string> seeing;   ///< policies of which nothing is blind any more
+    std::vector<Blind> blind;         ///< new, or other checks than were told before
+    std::vector<std::string> seeing;  ///< policies of which nothing is blind any more
   };
 
   News update(const std::vector<policies::CheckResult>& results, std::chrono::milliseconds after, Moment now);

@@ -157,7 +157,8 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
   give_frozen_back();
   scheduler = std::make_unique<Scheduler>(workers_of(rules->config));
   list = std::make_unique<GuestList>(
-      SessionTools{loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names}, *scheduler, rules);
+      SessionTools{loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names}, *scheduler,
+      rules);
   ledger->note("agent.started", {{"version", kVersion}, {"pid", ::getpid()}}, wall_clock());
   if (auto listening = listen(); !listening) return fail(Failure(std::move(listening).error(), Exit::usage));
   if (auto finding = start_sources(); !finding) return fail(Failure(std::move(finding).error(), Exit::usage));
@@ -169,12 +170,14 @@ Result<void> Daemon::Impl::open_state() {
   RINGSIDE_TRY(database, StateDatabase::open(state->agent_database()));
   journal = std::make_unique<Journal>(*database);
   store = std::make_unique<FindingStore>(*database, *journal);
-  RINGSIDE_TRY(evidence, EvidenceStore::open(state->evidence(), rules->config.evidence_bytes,
-                                             [this](const std::vector<std::string>& gone) -> Result<void> {
-                                               RINGSIDE_CHECK(journal->append(
-                                                   "evidence.dropped", Json{{"sha256", gone}}, wall_clock()));
-                                               return {};
-                                             }));
+  RINGSIDE_TRY(
+      evidence,
+      EvidenceStore::open(
+          state->evidence(), rules->config.evidence_bytes,
+          [this](const std::vector<std::string>& gone) -> Result<void> {
+            RINGSIDE_CHECK(journal->append("evidence.dropped", Json{{"sha256", gone}}, wall_clock()));
+            return {};
+          }));
   ledger = std::make_unique<Ledger>(*database, *store, *journal, events, [this](const AgentEvent& event) {
     const std::lock_guard lock(outputs_mutex);
     return outputs ? outputs->enqueue(event) : Result<void>();
@@ -190,16 +193,15 @@ Result<void> Daemon::Impl::start_outputs(const std::vector<OutputConfig>& wanted
     old = std::move(outputs);
   }
   old.reset();  // waits for what it sends; events meanwhile go to no output
-  RINGSIDE_TRY(auto dispatcher, OutputDispatcher::start(
-                                    *database, wanted, Origin::here(),
-                                    [this] {
-                                      FindingStore::Filter open;
-                                      open.state = FindingRecord::State::open;
-                                      open.suppressed = false;
-                                      open.limit = 100'000;
-                                      return store->list(open);
-                                    },
-                                    {}));
+  RINGSIDE_TRY(auto dispatcher, OutputDispatcher::start(*database, wanted, Origin::here(),
+                                                        [this] {
+                                                          FindingStore::Filter open;
+                                                          open.state = FindingRecord::State::open;
+                                                          open.suppressed = false;
+                                                          open.limit = 100'000;
+                                                          return store->list(open);
+                                                        },
+                                                        {}));
   const std::lock_guard lock(outputs_mutex);
   outputs = std::move(dispatcher);
   outputs_config = wanted;
@@ -294,7 +296,8 @@ void Daemon::Impl::notice_changes() {
   if (!asked && fingerprint_of(files) == files_fingerprint) return;
   ::sd_notify(0, "RELOADING=1");
   if (auto loaded = load_anew(asked ? "SIGHUP" : "a file changed"); !loaded)
-    log::warning("the configuration was not loaded anew, the last good one goes on: " + loaded.error().message);
+    log::warning("the configuration was not loaded anew, the last good one goes on: " +
+                 loaded.error().message);
   ::sd_notify(0, "READY=1");
 }
 
@@ -375,12 +378,10 @@ Json Daemon::Impl::status() {
           {"pid", ::getpid()},
           {"host", host_name()},
           {"started", rfc3339(started)},
-          {"uptime_seconds",
-           std::chrono::duration_cast<seconds>(steady_clock::now() - started_at).count()},
+          {"uptime_seconds", std::chrono::duration_cast<seconds>(steady_clock::now() - started_at).count()},
           {"listening", std::move(where)},
           {"sources", std::move(from)},
-          {"guests",
-           {{"watched", totals.watched}, {"waiting", totals.waiting}, {"failed", totals.failed}}},
+          {"guests", {{"watched", totals.watched}, {"waiting", totals.waiting}, {"failed", totals.failed}}},
           {"findings", records ? counts(*records) : Json{{"error", records.error().message}}},
           {"exceptions",
            {{"count", rules->exceptions.all().size()},
@@ -400,8 +401,7 @@ Json Daemon::Impl::status() {
            {{"workers", runs.threads},
             {"ticks", totals.ticks},
             {"missed", totals.missed},
-            {"lag_milliseconds",
-             std::chrono::duration<double, std::milli>(runs.longest_wait).count()}}}};
+            {"lag_milliseconds", std::chrono::duration<double, std::milli>(runs.longest_wait).count()}}}};
 }
 
 Result<Json> Daemon::Impl::guest(const std::string& name) {
@@ -497,7 +497,8 @@ std::vector<std::string> Daemon::describe() const {
   for (const auto& server : impl_->servers) lines.push_back("answers at " + server->where());
   for (const auto& source : impl_->sources) lines.push_back("looks for guests: " + source->describe());
   if (impl_->sources.empty())
-    lines.emplace_back("looks for no guests: name some in the configuration (guests.sockets) or by --sockets");
+    lines.emplace_back(
+        "looks for no guests: name some in the configuration (guests.sockets) or by --sockets");
   return lines;
 }
 

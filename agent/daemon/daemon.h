@@ -16,14 +16,15 @@ class Daemon final {
  public:
   struct Options {
     std::string config_file;
-    bool must_exist = false;  ///< --config was given
+    bool must_exist = false;           ///< --config was given
     std::vector<std::string> sockets;  ///< of the command line, beside the configuration's
     std::string control_socket;        ///< empty: the configuration's, or the default
   };
 
   /// Reads the configuration and all policies, opens the state, starts to listen. A configuration that is
   /// wrong: Exit::usage, with every error in `diagnostics`.
-  static Attempt<std::unique_ptr<Daemon>> start(Options options, std::vector<policies::Diagnostic>& diagnostics);
+  static Attempt<std::unique_ptr<Daemon>> start(Options options,
+                                                std::vector<policies::Diagnostic>& diagnostics);
   ~Daemon();
   /// What is wrong with the configuration and the policies; nothing is started.
   static std::vector<policies::Diagnostic> check(const Options& options);

@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t kMaxPages = 8, kCode = 64;
 
-/// The pages at the addresses in a row, through the kernel's page tables, or a vCPU's where there is no kernel.
+/// The pages at the addresses in a row, through the kernel's page tables, or a vCPU's where there is no
+/// kernel.
 class Pages {
  public:
   Pages(EvidenceStore& store, guest::Snapshot& snapshot, Moment now)
@@ -97,8 +98,7 @@ std::vector<std::string> keep_evidence(EvidenceStore& store, guest::Snapshot& sn
     if (violation.columns[i].type != policies::ColumnType::address || value == nullptr || *value == 0 ||
         violation.columns[i].name == "gpa")
       continue;
-    places.push_back(
-        reader.keep(violation.columns[i].name, Gva{static_cast<std::uint64_t>(*value)}, pages));
+    places.push_back(reader.keep(violation.columns[i].name, Gva{static_cast<std::uint64_t>(*value)}, pages));
   }
   const auto& info = snapshot.info();
   Json description = {{"guest", info.key()},

@@ -325,8 +325,7 @@ void GuestSession::notice_other_kernel() {
   if (!kernel) return;
   const auto& identity = (*kernel)->identity();
   const std::string key = identity.build_id + fmt::format("+{:#x}", identity.slide);
-  if (key != kernel_key_)
-    begin_boot("kernel", "the guest runs another kernel now: " + identity.release);
+  if (key != kernel_key_) begin_boot("kernel", "the guest runs another kernel now: " + identity.release);
 }
 
 /// The guest's kernel has set itself up: it gets its baseline.
@@ -439,7 +438,8 @@ Scheduler::Clock::time_point GuestSession::watch() {
   if (Clock::now() >= next_seen_) {
     next_seen_ = Clock::now() + kNowAndThen;
     std::vector<std::string> ids;
-    for (const auto& [key, finding] : looks_->findings().open()) ids.push_back(finding_id(record_of(finding)));
+    for (const auto& [key, finding] : looks_->findings().open())
+      ids.push_back(finding_id(record_of(finding)));
     tools_.ledger.seen(std::move(ids), now);
     weigh_exceptions(now);
   }
@@ -501,9 +501,8 @@ void GuestSession::resolved(const Finding& finding, Moment now) {
 
 std::optional<std::string> GuestSession::exception_for(const Finding& finding, Moment now) const {
   const policies::GuestFacts guest{facts_.name, facts_.uuid, facts_.labels};
-  const auto* exception =
-      rules_->exceptions.match({guest, finding.policy->name, finding.check->id, finding.violation.columns,
-                                finding.violation.row, now});
+  const auto* exception = rules_->exceptions.match({guest, finding.policy->name, finding.check->id,
+                                                    finding.violation.columns, finding.violation.row, now});
   return exception == nullptr ? std::nullopt : std::optional(exception->id);
 }
 
@@ -528,9 +527,9 @@ Result<Json> GuestSession::explain(const std::string& wanted) {
     if (finding_id(record) != wanted) continue;
     const policies::GuestFacts guest{facts_.name, facts_.uuid, facts_.labels};
     Json exceptions = Json::array();
-    for (const auto& trace : rules_->exceptions.explain({guest, record.policy, record.check,
-                                                         finding.violation.columns, finding.violation.row,
-                                                         wall_clock()})) {
+    for (const auto& trace :
+         rules_->exceptions.explain({guest, record.policy, record.check, finding.violation.columns,
+                                     finding.violation.row, wall_clock()})) {
       std::string why_not;
       for (const auto& one : trace.why_not) why_not += (why_not.empty() ? "" : "; ") + one;
       exceptions.push_back({{"exception", trace.exception->id},
@@ -591,8 +590,8 @@ void GuestSession::act(const FindingRecord& record, const policies::CheckResult&
         return dump_guest(*guest_, tools_.state_directory + "/dumps",
                           fmt::format("{}-{}.elf", record.id, now.time_since_epoch().count()));
       const auto baseline = load_baseline(facts_.key);
-      return restore_violation(*guest_, baseline && *baseline && has_baseline_ ? &**baseline : nullptr, result,
-                               violation);
+      return restore_violation(*guest_, baseline && *baseline && has_baseline_ ? &**baseline : nullptr,
+                               result, violation);
     }();
     tools_.ledger.action(record, action, done.has_value(), done ? *done : done.error().message, wall_clock());
   }
@@ -612,7 +611,9 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
   const bool running = status && status->running;
   const std::lock_guard lock(shown_);
   auto& shown = shown_state_;
-  const State state = looks_->booting() ? State::booting : running || !status ? State::watched : State::stopped;
+  const State state = looks_->booting()    ? State::booting
+                      : running || !status ? State::watched
+                                           : State::stopped;
   if (shown.state != state) shown.since = wall_clock();
   shown.state = state;
   shown.why = state == State::stopped ? "the guest does not run: " + status->status : "";
@@ -630,8 +631,8 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
 GuestSession::Summary GuestSession::summary() const {
   const std::lock_guard lock(shown_);
   const auto& shown = shown_state_;
-  return {shown.state, shown.facts, shown.checks, shown.findings, shown.ticks,  shown.missed,
-          shown.tick,  shown.backend, shown.kernel, shown.build_id};
+  return {shown.state,  shown.facts, shown.checks,  shown.findings, shown.ticks,
+          shown.missed, shown.tick,  shown.backend, shown.kernel,   shown.build_id};
 }
 
 Json GuestSession::describe() const {
@@ -667,7 +668,8 @@ Json GuestSession::describe() const {
           {"missed", shown.missed},
           {"last_tick", time(shown.last_tick)},
           {"tick_milliseconds", static_cast<double>(shown.tick.count()) / 1000},
-          {"pauses", {{"count", shown.pauses}, {"milliseconds", static_cast<double>(shown.paused.count()) / 1000}}}};
+          {"pauses",
+           {{"count", shown.pauses}, {"milliseconds", static_cast<double>(shown.paused.count()) / 1000}}}};
 }
 
 Result<Json> GuestSession::query(const std::string& sql) {
@@ -677,7 +679,8 @@ Result<Json> GuestSession::query(const std::string& sql) {
   RINGSIDE_TRY(auto database, policies::Database::create());
   auto info = database->describe(sql);
   if (!info) return fail(Errc::invalid_argument, info.error().message);
-  if (auto bound = bind_needed_baseline(*database, *info, *snapshot); !bound) return fail(bound.error().error);
+  if (auto bound = bind_needed_baseline(*database, *info, *snapshot); !bound)
+    return fail(bound.error().error);
   database->bind(snapshot.get());
   policies::QueryLimits limits;
   limits.max_rows = 10'000;
@@ -693,13 +696,15 @@ Result<Json> GuestSession::query(const std::string& sql) {
   return Json{{"columns", std::move(columns)}, {"rows", std::move(rows)}, {"incomplete", answer.incomplete}};
 }
 
-Result<Json> GuestSession::accept(const FindingRecord& finding, const std::string& note, const std::string& by) {
+Result<Json> GuestSession::accept(const FindingRecord& finding, const std::string& note,
+                                  const std::string& by) {
   const std::lock_guard lock(working_);
   if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
   if (looks_->booting()) return fail(Errc::unavailable, facts_.name + " is booting");
   RINGSIDE_CHECK(learn("accepted"));
   tools_.ledger.note("baseline.accepted",
-                     {{"guest", facts_.key}, {"finding", finding.id}, {"by", by}, {"note", note}}, wall_clock());
+                     {{"guest", facts_.key}, {"finding", finding.id}, {"by", by}, {"note", note}},
+                     wall_clock());
   plan_.begin(rules_->policies, Clock::now());
   if (wake_) wake_();
   return Json{{"guest", facts_.name}, {"finding", finding.id}};

@@ -47,9 +47,9 @@ struct Rules {
   Config config;
 };
 
-/// One guest under the daemon's eyes: attach, let it boot, learn or load its baseline, look, detach; again and
-/// again as the guest ends and comes back. step() and whatever touches the guest exclude each other; all is
-/// thread-safe.
+/// One guest under the daemon's eyes: attach, let it boot, learn or load its baseline, look, detach; again
+/// and again as the guest ends and comes back. step() and whatever touches the guest exclude each other; all
+/// is thread-safe.
 class GuestSession {
  public:
   using State = GuestState;
@@ -130,7 +130,8 @@ class GuestSession {
   /// more.
   std::map<std::string, std::set<std::string>> stale_;
   std::map<std::string, policies::CheckResult> last_;  ///< by "policy/check"
-  std::map<std::string, std::optional<std::string>> suppressed_;  ///< exceptions of open findings, by their id
+  std::map<std::string, std::optional<std::string>>
+      suppressed_;  ///< exceptions of open findings, by their id
 
   std::atomic<bool> reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false};
   mutable std::mutex shown_;  ///< for what describe() and summary() show

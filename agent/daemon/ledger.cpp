@@ -115,12 +115,9 @@ void Ledger::action(const FindingRecord& finding, const std::string& what, bool 
   event.what = what + (done ? ".done" : ".refused");
   event.text = text;
   write([this, event, what, done, text, now](std::vector<AgentEvent>& events) -> Result<void> {
-    RINGSIDE_CHECK(journal_.append(done ? "action.done" : "action.refused",
-                                   {{"action", what},
-                                    {"finding", event.finding->id},
-                                    {"guest", event.guest},
-                                    {"text", text}},
-                                   now));
+    RINGSIDE_CHECK(journal_.append(
+        done ? "action.done" : "action.refused",
+        {{"action", what}, {"finding", event.finding->id}, {"guest", event.guest}, {"text", text}}, now));
     events.push_back(event);
     return {};
   });

@@ -59,11 +59,11 @@ void describe(Page& page, const GuestSummary& guest) {
              1);
   page.gauge("ringside_guest_up", "1 if the guest is attached to, has booted, runs and is watched.",
              {{"guest", name}}, up ? 1 : 0);
-  for (const auto& [state, count] : {std::pair("ok", guest.checks.ok), std::pair("violated", guest.checks.violated),
-                                     std::pair("unknown", guest.checks.unknown),
-                                     std::pair("not_applicable", guest.checks.not_applicable)})
-    page.gauge("ringside_guest_checks", "Checks by what they came to last.", {{"guest", name}, {"verdict", state}},
-               static_cast<double>(count));
+  for (const auto& [state, count] :
+       {std::pair("ok", guest.checks.ok), std::pair("violated", guest.checks.violated),
+        std::pair("unknown", guest.checks.unknown), std::pair("not_applicable", guest.checks.not_applicable)})
+    page.gauge("ringside_guest_checks", "Checks by what they came to last.",
+               {{"guest", name}, {"verdict", state}}, static_cast<double>(count));
   page.counter("ringside_ticks_total", "Looks at a guest because policies were due.", {{"guest", name}},
                static_cast<double>(guest.ticks));
   page.counter("ringside_missed_ticks_total", "Intervals that went by without a look.", {{"guest", name}},
@@ -81,7 +81,8 @@ void describe(Page& page, const std::vector<FindingRecord>& open) {
       ++severities[std::string(to_string(record.severity))];
   }
   for (const auto& [severity, count] : severities)
-    page.gauge("ringside_findings_open", "Open findings that no exception silences.", {{"severity", severity}}, count);
+    page.gauge("ringside_findings_open", "Open findings that no exception silences.",
+               {{"severity", severity}}, count);
   page.gauge("ringside_findings_suppressed", "Open findings that an exception silences.", {}, suppressed);
 }
 
@@ -127,8 +128,7 @@ void Metrics::paused(const std::string& guest, std::chrono::microseconds length)
 }
 
 void Metrics::finding(const std::string& policy, const std::string& check, policies::Severity severity) {
-  impl_->findings
-      .Add({{"policy", policy}, {"check", check}, {"severity", std::string(to_string(severity))}})
+  impl_->findings.Add({{"policy", policy}, {"check", check}, {"severity", std::string(to_string(severity))}})
       .Increment();
 }
 
@@ -146,13 +146,14 @@ std::string Metrics::page(const State& state) {
   for (const auto& guest : state.guests) describe(page, guest);
   describe(page, state.open);
   for (const auto& policy : state.policies)
-    page.gauge("ringside_policy_info", "A policy in force; always 1.",
-               {{"policy", policy.name}, {"version", policy.version}, {"mode", std::string(to_string(policy.mode))}},
-               1);
+    page.gauge(
+        "ringside_policy_info", "A policy in force; always 1.",
+        {{"policy", policy.name}, {"version", policy.version}, {"mode", std::string(to_string(policy.mode))}},
+        1);
   page.gauge("ringside_store_waiting", "Findings and actions that could not be written to disk yet.", {},
              static_cast<double>(state.writing.waiting));
-  page.counter("ringside_store_dropped_total", "Findings and actions that were lost because too many waited.", {},
-               static_cast<double>(state.writing.dropped));
+  page.counter("ringside_store_dropped_total", "Findings and actions that were lost because too many waited.",
+               {}, static_cast<double>(state.writing.dropped));
   auto families = page.collect();
   for (auto& family : impl_->registry.Collect()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);

@@ -63,7 +63,8 @@ LoadedRules load_rules(const std::string& config_file, bool must_exist) {
   const auto& exceptions = rules->config.policies.exceptions;
   rules->exceptions = policies::load_exceptions(exceptions, &rules->policies);
   loaded.files.insert(loaded.files.end(), exceptions.begin(), exceptions.end());
-  loaded.errors.insert(loaded.errors.end(), rules->exceptions.errors().begin(), rules->exceptions.errors().end());
+  loaded.errors.insert(loaded.errors.end(), rules->exceptions.errors().begin(),
+                       rules->exceptions.errors().end());
   if (loaded.errors.empty()) loaded.rules = std::move(rules);
   return loaded;
 }

@@ -12,9 +12,9 @@ namespace ringside::agent {
 
 /// Configuration and policies, loaded and checked as a whole.
 struct LoadedRules {
-  std::shared_ptr<Rules> rules;               ///< null: there are errors
+  std::shared_ptr<Rules> rules;  ///< null: there are errors
   std::vector<policies::Diagnostic> errors;
-  std::vector<std::string> files;             ///< that were read, and directories that were looked into
+  std::vector<std::string> files;  ///< that were read, and directories that were looked into
 };
 LoadedRules load_rules(const std::string& config_file, bool must_exist);
 

@@ -47,7 +47,8 @@ std::string human_duration(std::chrono::microseconds duration) {
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {
-  if (count != 1 && noun.ends_with("cy")) return fmt::format("{} {}ies", count, noun.substr(0, noun.size() - 1));
+  if (count != 1 && noun.ends_with("cy"))
+    return fmt::format("{} {}ies", count, noun.substr(0, noun.size() - 1));
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 

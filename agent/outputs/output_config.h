@@ -22,7 +22,7 @@ struct OutputConfig {
   io::TlsOptions tls;                          ///< of tls: and https://
   std::map<std::string, std::string> headers;  ///< webhook, alertmanager: sent along
   policies::Severity at_least = policies::Severity::low;
-  std::size_t queue = 10'000;                  ///< what waits at most; beyond it the oldest goes, counted
+  std::size_t queue = 10'000;  ///< what waits at most; beyond it the oldest goes, counted
   std::chrono::milliseconds timeout{10'000};
   bool operator==(const OutputConfig&) const = default;
 };

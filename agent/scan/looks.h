@@ -30,8 +30,7 @@ class Looks {
   /// `msrs` is how each look reads them; `pauses` (nullptr: no bound) says whether a look may stop the guest.
   /// All must outlive this.
   Looks(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
-        const std::vector<policies::Policy>& policies, guest::live::MsrSource msrs,
-        Pauses* pauses = nullptr);
+        const std::vector<policies::Policy>& policies, guest::live::MsrSource msrs, Pauses* pauses = nullptr);
 
   /// The guest was reset, or is watched from its start on: nothing is judged until its kernel has set its
   /// entry points up. Without a baseline from now on, since that is of the boot before. Gives what went

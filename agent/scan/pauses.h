@@ -14,8 +14,8 @@ class Pauses {
  public:
   using Moment = std::chrono::steady_clock::time_point;
   struct Budget {
-    std::chrono::milliseconds longest{100};      ///< of one pause; one that took longer counts against the rate
-    std::chrono::milliseconds per_minute{500};   ///< in all within a minute
+    std::chrono::milliseconds longest{100};  ///< of one pause; one that took longer counts against the rate
+    std::chrono::milliseconds per_minute{500};  ///< in all within a minute
   };
 
   explicit Pauses(Budget budget) : budget_(budget) {}

@@ -50,8 +50,8 @@ namespace {
 /// Evaluates `wanted` policies again on a fresh snapshot, inside a freeze window if `paused`.
 Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
                                                 guest::live::MsrSource msrs,
-                                                const std::set<const policies::Policy*>& wanted,
-                                                bool paused, Pauses* pauses = nullptr) {
+                                                const std::set<const policies::Policy*>& wanted, bool paused,
+                                                Pauses* pauses = nullptr) {
   std::unique_ptr<guest::live::FreezeWindow> window;
   if (paused) {
     if (pauses != nullptr) RINGSIDE_CHECK(pauses->allow(std::chrono::steady_clock::now()));

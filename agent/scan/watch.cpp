@@ -96,9 +96,9 @@ Exit Watch::run(const Period& period) {
       break;
     }
   }
-  Exit exit = looks_.findings().opened() > 0                                               ? Exit::violations
+  Exit exit = looks_.findings().opened() > 0                                        ? Exit::violations
               : looks_.findings().ever_unknown() || gone_ || looks_.undecided() > 0 ? Exit::unchecked
-                                                                                   : Exit::clean;
+                                                                                    : Exit::clean;
   reporter_.ended(why, ticks, looks_.findings(), tally_, looks_.undecided(), exit, now());
   return exit;
 }

@@ -28,12 +28,12 @@ void log_finding(const AgentEvent& event) {
   using Kind = AgentEvent::Kind;
   if (!event.finding) return;
   const auto& finding = *event.finding;
-  const std::string name = finding.policy.empty() ? std::string(to_string(finding.kind))
+  const std::string name = finding.policy.empty()  ? std::string(to_string(finding.kind))
                            : finding.check.empty() ? finding.policy
                                                    : finding.policy + '/' + finding.check;
   if (event.kind == Kind::finding_opened && !finding.suppressed_by)
-    log::warning(fmt::format("{}: {} {} {}: {}", finding.guest_name, to_string(finding.severity), name, finding.id,
-                             printable(finding.message)));
+    log::warning(fmt::format("{}: {} {} {}: {}", finding.guest_name, to_string(finding.severity), name,
+                             finding.id, printable(finding.message)));
   else if (event.kind == Kind::finding_resolved)
     log::info(fmt::format("{}: resolved {} {}", finding.guest_name, name, finding.id));
   else if (event.kind == Kind::action)
@@ -69,17 +69,20 @@ Outcome run_agent(Context& context, const Arguments& arguments) {
 void add_agent(CLI::App& app, Context& context) {
   auto* verb = app.add_subcommand("agent", "Watch all guests of this host, all day: the daemon");
   const auto arguments = std::make_shared<Arguments>();
-  auto* config = verb->add_option("--config", arguments->config, "Configuration; conf.d beside it is read too")
-                     ->type_name("FILE")
-                     ->capture_default_str();
+  auto* config =
+      verb->add_option("--config", arguments->config, "Configuration; conf.d beside it is read too")
+          ->type_name("FILE")
+          ->capture_default_str();
   verb->add_option("--sockets", arguments->sockets,
                    "Also watch guests at these QMP sockets: paths, or patterns in quotes ('/run/vm/*.qmp')")
       ->type_name("PATTERN")
       ->expected(1)
       ->take_all();
-  verb->add_option("--control", arguments->control, "Where its clients reach it (guests, findings, watch, ...)")
+  verb->add_option("--control", arguments->control,
+                   "Where its clients reach it (guests, findings, watch, ...)")
       ->type_name("SOCKET");
-  verb->add_flag("--check", arguments->check, "Only say what is wrong with the configuration and the policies");
+  verb->add_flag("--check", arguments->check,
+                 "Only say what is wrong with the configuration and the policies");
   add_output_options(*verb, context);
   add_example(*verb,
               "  ringside agent --check\n  ringside agent --sockets '/run/vm/*.qmp'\n"

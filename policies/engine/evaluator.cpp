@@ -69,8 +69,7 @@ class EvaluatorImpl final : public Evaluator {
   std::vector<CheckResult> evaluate(guest::Snapshot& snapshot) override;
   std::vector<CheckResult> evaluate(const Policy& policy, guest::Snapshot& snapshot) override;
   std::vector<CheckResult> tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
-                                unsigned* evaluated,
-                                const std::function<bool(const Policy&)>& due) override;
+                                unsigned* evaluated, const std::function<bool(const Policy&)>& due) override;
 
  private:
   Memo run(const Policy& policy, std::size_t first, std::size_t count, guest::Snapshot& snapshot);

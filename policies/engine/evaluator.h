@@ -56,8 +56,8 @@ class Evaluator {
   virtual std::vector<CheckResult> evaluate(const Policy& policy, guest::Snapshot& snapshot) = 0;
 
   /// A tick: policies whose read set and registers are unchanged since the last tick keep their verdicts; the
-  /// others are evaluated on `snapshot`. `evaluated`, if given, counts them. Policies that are not `due` (null:
-  /// all are) are left out, also of the answer.
+  /// others are evaluated on `snapshot`. `evaluated`, if given, counts them. Policies that are not `due`
+  /// (null: all are) are left out, also of the answer.
   virtual std::vector<CheckResult> tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
                                         unsigned* evaluated = nullptr,
                                         const std::function<bool(const Policy&)>& due = nullptr) = 0;

@@ -143,8 +143,7 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
          add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
-         add("mutex_owner", 0, mutex_owner_function) &&
-         add("required", 0, required_function, 2);
+         add("mutex_owner", 0, mutex_owner_function) && add("required", 0, required_function, 2);
 }
 
 }  // namespace ringside::policies

@@ -33,9 +33,10 @@ std::size_t lines_with(const std::string& text, const std::string& words) {
 TEST(Agent, WatchesGuestsAllTheirLife) {
   TemporaryFolder folder;
   Agent agent(folder);
-  agent.configure(fmt::format("guests:\n  sockets: ['{0}/vm/*.qmp']\n"
-                              "outputs:\n  - {{name: lines, kind: json, to: '{0}/events.jsonl'}}\n",
-                              folder.path()));
+  agent.configure(
+      fmt::format("guests:\n  sockets: ['{0}/vm/*.qmp']\n"
+                  "outputs:\n  - {{name: lines, kind: json, to: '{0}/events.jsonl'}}\n",
+                  folder.path()));
   ASSERT_NO_FATAL_FAILURE(agent.start());
   EXPECT_THAT(agent.guests(), SizeIs(0));
 
@@ -55,7 +56,8 @@ TEST(Agent, WatchesGuestsAllTheirLife) {
 
   // It is tampered with: one finding, told once, with evidence that holds.
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
-  ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); }))
+      << agent.log();
   const Json finding = [&] {
     for (const Json& one : agent.findings())
       if (one["check"] == "gates-unchanged") return one;
@@ -80,7 +82,8 @@ TEST(Agent, WatchesGuestsAllTheirLife) {
   // It is put back.
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
   ASSERT_TRUE(Agent::comes_true([&] {
-    return !has_finding(agent, "gates-unchanged", "open") && !has_finding(agent, "interrupt-handlers", "open");
+    return !has_finding(agent, "gates-unchanged", "open") &&
+           !has_finding(agent, "interrupt-handlers", "open");
   })) << agent.findings().dump(2);
   ASSERT_TRUE(Agent::comes_true([&] {
     return lines_with(agent.read(folder.file("events.jsonl")), id) == 3;  // opened, acknowledged, resolved
@@ -144,7 +147,8 @@ spec:
 )";
   agent.configure(guests + fmt::format("policies: {{builtIn: [idt, gdt], exceptions: ['{}']}}\n",
                                        folder.file("exceptions.yaml")));
-  ASSERT_TRUE(Agent::comes_true([&] { return agent.json({"status"})["policies"]["count"] == 2; })) << agent.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.json({"status"})["policies"]["count"] == 2; }))
+      << agent.log();
   ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; }));
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
   ASSERT_TRUE(Agent::comes_true([&] { return agent.findings({"--suppressed"}).size() == 1; })) << agent.log();
@@ -176,9 +180,10 @@ spec:
       unchanged: {table: idt, key: [vcpu, vector], columns: [handler]}
       actions: [alert, restore, pause]
 )";
-  agent.configure(fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [gdt], paths: ['{}']}}\n"
-                              "actions:\n  allow:\n    - {{guests: ['*'], actions: [restore]}}\n",
-                              show(guest, folder), folder.file("policy.yaml")));
+  agent.configure(
+      fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [gdt], paths: ['{}']}}\n"
+                  "actions:\n  allow:\n    - {{guests: ['*'], actions: [restore]}}\n",
+                  show(guest, folder), folder.file("policy.yaml")));
   ASSERT_NO_FATAL_FAILURE(agent.start());
   ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many guests under one agent: mixed kernels, one of 32 bits, one that stands still, one that reboots over and over.
+// Many guests under one agent: mixed kernels, one of 32 bits, one that stands still, one that reboots over
+// and over.
 //   RINGSIDE_FLEET_GUESTS=12     how many (4)
 //   RINGSIDE_FLEET_SECONDS=900   how long they are watched (60)
 #include "tests/e2e/support/agent.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
-#include <unistd.h>
 
 namespace ringside::lab {
 namespace {
@@ -52,7 +53,8 @@ Use use_of(pid_t pid) {
 }
 
 std::vector<Member> boot_all(unsigned count, std::string& missing) {
-  static const std::vector<std::string> kKernels = {"6.1-cloud", "sid-cloud", "5.10-cloud", "6.1-686-pae", "6.12-cloud"};
+  static const std::vector<std::string> kKernels = {"6.1-cloud", "sid-cloud", "5.10-cloud", "6.1-686-pae",
+                                                    "6.12-cloud"};
   std::vector<Member> members;
   for (unsigned i = 0; i < count; ++i) {
     Member member;
@@ -111,9 +113,11 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
   const Use after = use_of(agent.pid());
   const Json status = agent.json({"status"});
   std::cout << fmt::format(
-      "{} guests, {:.0f} s: {:.2f} % of a core a guest, {:.0f} MiB a guest ({:.0f} at first), {} ticks, {} missed\n",
-      count, watched, 100 * (after.cpu_seconds - before.cpu_seconds) / watched / count, after.anonymous_mib / count,
-      before.anonymous_mib / count, status["scheduler"]["ticks"].get<int>(), status["scheduler"]["missed"].get<int>());
+      "{} guests, {:.0f} s: {:.2f} % of a core a guest, {:.0f} MiB a guest ({:.0f} at first), {} ticks, {} "
+      "missed\n",
+      count, watched, 100 * (after.cpu_seconds - before.cpu_seconds) / watched / count,
+      after.anonymous_mib / count, before.anonymous_mib / count, status["scheduler"]["ticks"].get<int>(),
+      status["scheduler"]["missed"].get<int>());
 
   for (const Json& finding : agent.findings({"--severity", "medium"})) ADD_FAILURE() << finding.dump(2);
   for (Member& member : members) {
@@ -128,16 +132,20 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
     if (!member.quiet()) continue;
     const auto tampered = steady_clock::now();
     ASSERT_NO_FATAL_FAILURE(flip_gate(*member.guest));
-    ASSERT_TRUE(Agent::comes_true([&] { return !agent.findings({"--guest", member.name, "--severity", "high"}).empty(); }))
-        << member.name << ' ' << member.kernel << '\n' << agent.log();
+    ASSERT_TRUE(Agent::comes_true([&] {
+      return !agent.findings({"--guest", member.name, "--severity", "high"}).empty();
+    })) << member.name
+        << ' ' << member.kernel << '\n'
+        << agent.log();
     delays.push_back(std::chrono::duration<double>(steady_clock::now() - tampered).count());
     ASSERT_NO_FATAL_FAILURE(flip_gate(*member.guest));
   }
   std::ranges::sort(delays);
   std::cout << fmt::format("a changed gate was reported after {:.1f} s (median), {:.1f} s at most\n",
                            delays[delays.size() / 2], delays.back());
-  EXPECT_TRUE(Agent::comes_true([&] { return agent.findings({"--severity", "high"}).empty(); }))
-      << agent.findings().dump(2);
+  EXPECT_TRUE(Agent::comes_true([&] {
+    return agent.findings({"--severity", "high"}).empty();
+  })) << agent.findings().dump(2);
   ASSERT_NO_FATAL_FAILURE(agent.stop());
 }
 

@@ -71,8 +71,9 @@ class Probes {
     probes.emplace(slot, std::move(probe));
     return {};
   }
-  /// A detour covers what follows the first byte; it is kept beside the kprobe when the detour is written, which is some
-  /// time after the kprobe counts as optimised (kernel/kprobes.c, optimize_kprobe and kprobe_optimizer).
+  /// A detour covers what follows the first byte; it is kept beside the kprobe when the detour is written,
+  /// which is some time after the kprobe counts as optimised (kernel/kprobes.c, optimize_kprobe and
+  /// kprobe_optimizer).
   Result<void> restore(Gva object, ProbedInstruction& probe) {
     RINGSIDE_TRY(const auto inner, kernel_.offset("optimized_kprobe", "kp"));
     RINGSIDE_TRY(const Field kept, kernel_.field("optimized_kprobe", "optinsn.copied_insn"));

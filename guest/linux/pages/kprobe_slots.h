@@ -12,11 +12,11 @@ namespace ringside::guest::linux {
 
 /// An instruction that a kprobe replaced, and that is executed elsewhere.
 struct ProbedInstruction {
-  Gva at;                   ///< where it belongs
-  Bytes bytes;              ///< as it was there
-  /// As it was there by what is kept beside a kprobe whose detour is written, or waits to be (for seconds, until no
-  /// task stands in what it covers); then `bytes` are what stands there now, and either may be the instruction. Else
-  /// empty.
+  Gva at;       ///< where it belongs
+  Bytes bytes;  ///< as it was there
+  /// As it was there by what is kept beside a kprobe whose detour is written, or waits to be (for seconds,
+  /// until no task stands in what it covers); then `bytes` are what stands there now, and either may be the
+  /// instruction. Else empty.
   Bytes kept;
   bool boosted = false;     ///< its copy jumps back by itself
   bool may_end_so = false;  ///< without a jump or int3 behind it (single-stepped, before 5.13)

@@ -16,9 +16,9 @@ bool write_locked(Kernel& kernel, std::string_view variable);
 /// A spinlock_t (include/asm-generic/qspinlock_types.h).
 bool spin_locked(Kernel& kernel, std::string_view variable);
 
-/// The task_struct that holds a struct mutex (include/linux/mutex.h: without PREEMPT_RT its first word, with it that
-/// of an rt_mutex; the low bits are flags); 0: nobody does. nullopt: the kernel has no such variable, or it cannot be
-/// read.
+/// The task_struct that holds a struct mutex (include/linux/mutex.h: without PREEMPT_RT its first word, with
+/// it that of an rt_mutex; the low bits are flags); 0: nobody does. nullopt: the kernel has no such variable,
+/// or it cannot be read.
 std::optional<Gva> mutex_owner(Kernel& kernel, std::string_view variable);
 
 }  // namespace ringside::guest::linux

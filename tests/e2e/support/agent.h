@@ -75,7 +75,8 @@ class Agent {
   std::string control() const { return folder_.file("control.sock"); }
 
   /// Waits until something is so: generously, since nothing here is a race against a clock.
-  static bool comes_true(const std::function<bool()>& condition, std::chrono::seconds limit = std::chrono::seconds(180)) {
+  static bool comes_true(const std::function<bool()>& condition,
+                         std::chrono::seconds limit = std::chrono::seconds(180)) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (std::chrono::steady_clock::now() < end) {
       if (condition()) return true;
@@ -113,8 +114,7 @@ inline std::string show(const Guest& guest, const TemporaryFolder& folder, const
 
 /// The guest's RAM, as QEMU has it open.
 inline std::fstream memory_of(const Guest& guest) {
-  for (const auto& entry :
-       std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", guest.pid()))) {
+  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", guest.pid()))) {
     std::error_code ignored;
     if (std::filesystem::read_symlink(entry, ignored).string().find("memfd:memory-backend-memfd") !=
         std::string::npos)

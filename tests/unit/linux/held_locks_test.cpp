@@ -31,7 +31,8 @@ TEST(MutexOwner, IsThatOfASleepingLockWithPreemptRt) {
   const auto word = btf.integer("long", 8);
   const auto base = btf.struct_("rt_mutex_base", 32, {{"wait_lock", word, 0}, {"owner", word, 192}});
   btf.struct_("mutex", 32, {{"rtmutex", base, 0}});
-  const Gva lock = kernel.define_variable("text_mutex", 32), other = kernel.define_variable("other_mutex", 32);
+  const Gva lock = kernel.define_variable("text_mutex", 32),
+            other = kernel.define_variable("other_mutex", 32);
   kernel.put_pointer(lock + 24, kTask | 1);
   kernel.put_pointer(other, 1);  // somebody waits to look at it, nobody holds it
   EXPECT_EQ(mutex_owner(kernel, "text_mutex"), Gva{kTask});

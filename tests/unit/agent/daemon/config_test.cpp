@@ -87,22 +87,22 @@ TEST_P(ConfigIsWrong, AndSaysWhere) {
 
 INSTANTIATE_TEST_SUITE_P(
     Texts, ConfigIsWrong,
-    ::testing::Values(Wrong{"guests:\n  socket: [/a]\n", "did you mean `sockets`?", 2},
-                      Wrong{"guests: {endpoints: [/a]}\n", "belongs under `sockets`", 1},
-                      Wrong{"watching:\n  workers: many\n", "whole number from 0 to 256", 2},
-                      Wrong{"watching:\n  memory: telepathy\n", "telepathy", 2},
-                      Wrong{"watching:\n  msrs: vmstat\n", "did you mean `vmstate`?", 2},
-                      Wrong{"pauses: {longest: 5}\n", "is no duration", 1},
-                      Wrong{"actions:\n  allow:\n    - {guests: [a], actions: [explode]}\n", "unknown action", 3},
-                      Wrong{"actions:\n  allow:\n    - {actions: [pause]}\n", "needs `guests`", 3},
-                      Wrong{"keep: {evidence: 5 GB}\n", "is no size", 1},
-                      Wrong{"outputs:\n  - {name: a, kind: pigeon, to: b}\n", "unknown kind of output", 2},
-                      Wrong{"outputs:\n  - {name: a, kind: json, to: b}\n  - {name: a, kind: json, to: c}\n",
-                            "already", 3},
-                      Wrong{"outputs: 5\n", "must be a list", 1},
-                      Wrong{"guests:\n  labels:\n    - {guests: [a]}\n", "needs `set`", 3},
-                      Wrong{"http: {certificate: /a}\n", "go together", 1}, Wrong{"- a\n", "mapping", 1},
-                      Wrong{"guests: [\n", "", 2}));
+    ::testing::Values(
+        Wrong{"guests:\n  socket: [/a]\n", "did you mean `sockets`?", 2},
+        Wrong{"guests: {endpoints: [/a]}\n", "belongs under `sockets`", 1},
+        Wrong{"watching:\n  workers: many\n", "whole number from 0 to 256", 2},
+        Wrong{"watching:\n  memory: telepathy\n", "telepathy", 2},
+        Wrong{"watching:\n  msrs: vmstat\n", "did you mean `vmstate`?", 2},
+        Wrong{"pauses: {longest: 5}\n", "is no duration", 1},
+        Wrong{"actions:\n  allow:\n    - {guests: [a], actions: [explode]}\n", "unknown action", 3},
+        Wrong{"actions:\n  allow:\n    - {actions: [pause]}\n", "needs `guests`", 3},
+        Wrong{"keep: {evidence: 5 GB}\n", "is no size", 1},
+        Wrong{"outputs:\n  - {name: a, kind: pigeon, to: b}\n", "unknown kind of output", 2},
+        Wrong{"outputs:\n  - {name: a, kind: json, to: b}\n  - {name: a, kind: json, to: c}\n", "already", 3},
+        Wrong{"outputs: 5\n", "must be a list", 1},
+        Wrong{"guests:\n  labels:\n    - {guests: [a]}\n", "needs `set`", 3},
+        Wrong{"http: {certificate: /a}\n", "go together", 1}, Wrong{"- a\n", "mapping", 1},
+        Wrong{"guests: [\n", "", 2}));
 
 TEST(Config, LaterFilesOverrideAndAdd) {
   char pattern[] = "/tmp/ringside-config.XXXXXX";

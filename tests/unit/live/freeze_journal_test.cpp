@@ -76,12 +76,22 @@ TEST_F(FreezeJournalTest, GivesADeadOwnersGuestBack) {
   EXPECT_TRUE(replay().empty());
 }
 
+TEST_F(FreezeJournalTest, ADomainOfLibvirtSurvives) {
+  entry.monitor = *io::parse_endpoint("libvirt:web@qemu:///system");
+  ASSERT_TRUE(journal.write(entry));
+  const auto replayed = replay();
+  ASSERT_EQ(replayed.size(), 1u);
+  EXPECT_EQ(replayed[0].entry, entry);
+}
+
 TEST_F(FreezeJournalTest, EveryFieldSurvives) {
   entry.monitor = {.kind = io::Endpoint::Kind::tls,
                    .path = {},
                    .host = "::1",
                    .port = 4444,
-                   .tls = {.ca_file = "/ca", .certificate_file = "/c", .key_file = "/k", .server_name = "n"}};
+                   .tls = {.ca_file = "/ca", .certificate_file = "/c", .key_file = "/k", .server_name = "n"},
+                   .domain = {},
+                   .uri = {}};
   entry.gdb_socket = "/tmp/ringside-nothing/gdb";
   ASSERT_TRUE(journal.write(entry));
   const auto replayed = replay();

@@ -87,6 +87,7 @@ INSTANTIATE_TEST_SUITE_P(Streams, QmpMonitorOver, ::testing::Values(Kind::unix_s
                              case Kind::tls:
                                return "Tls";
                              case Kind::unix_socket:
+                             case Kind::libvirt:  // no stream
                                break;
                            }
                            return "Unix";

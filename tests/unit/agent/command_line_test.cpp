@@ -85,6 +85,7 @@ TEST(CommandLine, HasTheVerbs) {
                                              "policy list",
                                              "policy show",
                                              "policy check",
+                                             "policy test",
                                              "evidence",
                                              "evidence ls",
                                              "evidence show",

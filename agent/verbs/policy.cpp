@@ -164,6 +164,7 @@ void add_policy(CLI::App& app, Context& context) {
   add_example(*check_verb, "  ringside policy check idt.yaml my-policies/");
   check_verb->callback(
       [&context, paths] { context.action = [&context, paths] { return check(context, *paths); }; });
+  add_policy_test(*verb, context);
   add_policy_explain(*verb, context);
 }
 

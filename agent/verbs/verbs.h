@@ -30,6 +30,8 @@ void add_maps(CLI::App& app, Context& context);
 void add_mounts(CLI::App& app, Context& context);
 void add_msrs(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
+/// A verb of the verb `policy`.
+void add_policy_test(CLI::App& policy_verb, Context& context);
 void add_ps(CLI::App& app, Context& context);
 void add_query(CLI::App& app, Context& context);
 void add_read(CLI::App& app, Context& context);

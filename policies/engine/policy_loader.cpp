@@ -101,20 +101,12 @@ void read_checks(Diagnosis& diagnosis, Database& database, const Mapping& spec, 
   }
 }
 
-/// A fixed value that a document must have.
-void read_constant(Diagnosis& diagnosis, const Mapping& document, std::string_view key,
-                   std::string_view wanted) {
-  const auto value = document.text(key, true);
-  if (value && value->text != wanted)
-    diagnosis.error(value->node, "`" + std::string(key) + "` must be `" + std::string(wanted) + "`");
-}
-
 Policy read_document(Diagnosis& diagnosis, Database& database, const YAML::Node& node) {
   Policy policy;
   const Mapping document(diagnosis, node, "a policy", {"apiVersion", "kind", "metadata", "spec"});
   if (!node.IsMap()) return policy;
-  read_constant(diagnosis, document, "apiVersion", kApiVersion);
-  read_constant(diagnosis, document, "kind", kKind);
+  document.constant("apiVersion", kApiVersion);
+  document.constant("kind", kKind);
   if (document.has("metadata"))
     read_metadata(diagnosis, document.get("metadata"), policy);
   else

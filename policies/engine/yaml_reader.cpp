@@ -112,6 +112,12 @@ std::vector<Scalar> Mapping::list(std::string_view key, bool required) const {
   return all;
 }
 
+void Mapping::constant(std::string_view key, std::string_view wanted) const {
+  const auto value = text(key, true);
+  if (value && value->text != wanted)
+    diagnosis_.error(value->node, "`" + std::string(key) + "` must be `" + std::string(wanted) + "`");
+}
+
 std::optional<bool> Mapping::boolean(std::string_view key) const {
   if (missing(key, false)) return std::nullopt;
   const auto& value = find(key)->value;

@@ -52,6 +52,8 @@ class Mapping {
   std::optional<Scalar> text(std::string_view key, bool required = false) const;
   /// One scalar, or a list of them.
   std::vector<Scalar> list(std::string_view key, bool required = false) const;
+  /// The key must be there with this value: `kind: Policy`.
+  void constant(std::string_view key, std::string_view wanted) const;
   /// true or false.
   std::optional<bool> boolean(std::string_view key) const;
 

@@ -229,19 +229,13 @@ Exception read_exception(const Reading& at, const YAML::Node& node, const std::s
   return exception;
 }
 
-void read_constant(Diagnosis& diagnosis, const Mapping& document, const char* key, std::string_view wanted) {
-  const auto value = document.text(key, true);
-  if (value && value->text != wanted)
-    diagnosis.error(value->node, "`" + std::string(key) + "` must be `" + std::string(wanted) + "`");
-}
-
 void read_document(const Reading& at, const YAML::Node& node, const std::string& file,
                    std::vector<Exception>& all) {
   const Mapping document(at.diagnosis, node, "a document of exceptions",
                          {"apiVersion", "kind", "metadata", "spec"});
   if (!node.IsMap()) return;
-  read_constant(at.diagnosis, document, "apiVersion", kApiVersion);
-  read_constant(at.diagnosis, document, "kind", kKind);
+  document.constant("apiVersion", kApiVersion);
+  document.constant("kind", kKind);
   if (document.has("metadata")) {
     const Mapping metadata(at.diagnosis, document.get("metadata"), "metadata", {"name", "description"});
     (void)metadata.text("name");

@@ -86,6 +86,7 @@ TEST(CommandLine, HasTheVerbs) {
                                              "policy list",
                                              "policy show",
                                              "policy check",
+                                             "policy test",
                                              "policy explain",
                                              "agent",
                                              "status",

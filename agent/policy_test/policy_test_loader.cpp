@@ -208,7 +208,7 @@ TestCase read_case(Diagnosis& diagnosis, const YAML::Node& node, const PolicyTes
 
 class Loader {
  public:
-  explicit Loader(PolicyTestSet& set) : set_(set), shipped_(policies::shipped_policies()) {}
+  explicit Loader(PolicyTestSet& set) : set_(set) {}
 
   void load(const policies::SourceFile& file) {
     const policies::SourceText source(file.file, file.text);
@@ -245,30 +245,32 @@ class Loader {
     set_.tests.push_back(std::move(test));
   }
 
-  /// The name of a policy that ships, or a file.
+  /// Loading them costs more than most tests, which are about a file.
+  const std::vector<policies::Policy>& shipped() {
+    if (shipped_.empty()) shipped_ = policies::shipped_policies().policies;
+    return shipped_;
+  }
+
+  /// A file ("mine.yaml", "../mine"), or the name of a policy that ships, which has neither dot nor slash.
   void read_policy(Diagnosis& diagnosis, const policies::Scalar& wanted, PolicyTest& test) {
-    const auto found = std::find_if(shipped_.policies.begin(), shipped_.policies.end(),
-                                    [&](const auto& policy) { return policy.name == wanted.text; });
-    if (found != shipped_.policies.end()) {
-      test.policy = *found;
+    if (wanted.text.find_first_of("./") != std::string::npos) {
+      auto loaded = policies::load_policies({beside(test.file, wanted.text)});
+      if (loaded.policies.size() == 1)
+        test.policy = std::move(loaded.policies[0]);
+      else if (loaded.errors.empty())
+        diagnosis.error(wanted.node, "the file of a policy that is tested must hold one policy");
+      for (auto& error : loaded.errors) set_.errors.push_back(std::move(error));
       return;
     }
     std::vector<std::string> names;
-    for (const auto& policy : shipped_.policies) names.push_back(policy.name);
-    std::error_code ignored;
-    const std::string path = beside(test.file, wanted.text);
-    if (!std::filesystem::exists(path, ignored)) {
-      diagnosis.error(wanted.node,
-                      "no policy that ships and no file is called `" + wanted.text.substr(0, 200) + "`",
-                      policies::suggestion(wanted.text, names));
-      return;
+    for (const auto& policy : shipped()) {
+      if (policy.name == wanted.text) test.policy = policy;
+      names.push_back(policy.name);
     }
-    auto loaded = policies::load_policies({path});
-    for (auto& error : loaded.errors) set_.errors.push_back(std::move(error));
-    if (loaded.policies.size() == 1)
-      test.policy = std::move(loaded.policies[0]);
-    else if (loaded.errors.empty())
-      diagnosis.error(wanted.node, "the file of a policy that is tested must hold one policy");
+    if (test.policy.name.empty())
+      diagnosis.error(
+          wanted.node, "no policy that ships is called `" + wanted.text.substr(0, 80) + "`",
+          policies::suggestion(wanted.text, names) + "; a file is written with its ending, mine.yaml");
   }
 
   void read_exceptions(const Mapping& document, PolicyTest& test) {
@@ -281,15 +283,15 @@ class Loader {
     test.exceptions = std::move(loaded);
   }
 
-  std::vector<policies::Policy> shipped_and(const policies::Policy& policy) const {
-    auto all = shipped_.policies;
+  std::vector<policies::Policy> shipped_and(const policies::Policy& policy) {
+    auto all = shipped();
     std::erase_if(all, [&](const auto& other) { return other.name == policy.name; });
     all.push_back(policy);
     return all;
   }
 
   PolicyTestSet& set_;
-  policies::PolicySet shipped_;
+  std::vector<policies::Policy> shipped_;
 };
 
 }  // namespace

@@ -78,8 +78,7 @@ class Judge {
     const std::string& check = result.check->id;
     if (wanted == nullptr) {
       if (found.empty()) return;
-      differ(fmt::format("{}: {} that were not expected", check,
-                         counted(found.size(), std::string(kind) + "violation")));
+      differ(fmt::format("{}: expected no {}violation, found {}", check, kind, found.size()));
       show(found);
       return;
     }
@@ -89,7 +88,7 @@ class Judge {
       return;
     }
     if (wanted->count && *wanted->count != found.size()) {
-      differ(fmt::format("{}: {} were expected, {} found", check,
+      differ(fmt::format("{}: expected {}, found {}", check,
                          counted(*wanted->count, std::string(kind) + "violation"), found.size()));
       show(found);
     }

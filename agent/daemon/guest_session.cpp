@@ -149,6 +149,11 @@ void GuestSession::use_rules() {
   looks_.reset();
   evaluator_ = std::move(*evaluator);
   pauses_ = std::make_unique<Pauses>(rules_->config.pauses);
+  {
+    const std::lock_guard lock(shown_);
+    shown_state_.pauses = 0;
+    shown_state_.paused = {};
+  }
   looks_ = std::make_unique<Looks>(*guest_, *evaluator_, rules_->policies, msrs(), pauses_.get());
   plan_.begin(rules_->policies, Clock::now());
   suppressed_.clear();
@@ -229,6 +234,8 @@ void GuestSession::attached() {
     shown_state_.accelerator = info.accelerator;
     shown_state_.backend = info.backend;
     shown_state_.baseline.reset();
+    shown_state_.pauses = 0;
+    shown_state_.paused = {};
     shown_state_.kernel.clear();
     shown_state_.build_id.clear();
   }
@@ -624,6 +631,8 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
   shown.ticks = plan_.ticks();
   shown.missed = plan_.missed();
   shown.tick = took;
+  if (pauses_->count() > shown.pauses)
+    tools_.metrics.paused(facts_.name, pauses_->total() - shown.paused);  // one a look, as a rule
   shown.pauses = pauses_->count();
   shown.paused = pauses_->total();
 }

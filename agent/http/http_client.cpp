@@ -74,7 +74,7 @@ asio::awaitable<Result<void>> HttpClient::Impl::read(io::Stream& stream, Parser&
     auto reading = read_some(stream);
     auto more = co_await std::move(reading);
     if (!more && more.error().code == Errc::closed) {
-      parser.put_eof(error);  // an answer without a length ends so
+      if (parser.got_some()) parser.put_eof(error);  // an answer without a length ends so
       if (error || !parser.is_done())
         co_return fail(Errc::closed, "the peer closed the connection in its answer");
       break;

@@ -175,7 +175,7 @@ Result<void> Daemon::Impl::open_state() {
       EvidenceStore::open(
           state->evidence(), rules->config.evidence_bytes,
           [this](const std::vector<std::string>& gone) -> Result<void> {
-            RINGSIDE_CHECK(journal->append("evidence.dropped", Json{{"sha256", gone}}, wall_clock()));
+            RINGSIDE_CHECK(journal->append("evidence.dropped", Json{{"evidence", gone}}, wall_clock()));
             return {};
           }));
   ledger = std::make_unique<Ledger>(*database, *store, *journal, events, [this](const AgentEvent& event) {

@@ -3,9 +3,14 @@
 
 namespace ringside::agent {
 
-void BlindChecks::clear() {
+void BlindChecks::restart() {
   unknown_.clear();
-  told_.clear();
+  for (auto& [policy, checks] : told_)
+    if (!checks.empty()) checks = {""};  // no check's id: what is blind then is told anew
+}
+
+void BlindChecks::remember(const std::string& policy) {
+  told_[policy] = {""};
 }
 
 BlindChecks::News BlindChecks::update(const std::vector<policies::CheckResult>& results,
@@ -31,7 +36,8 @@ BlindChecks::News BlindChecks::update(const std::vector<policies::CheckResult>& 
       blind.checks.push_back(id + ": " + state.reason);
     }
     auto& told = told_[policy->name];
-    if (ids == told) continue;
+    // Not long enough unknown to be told is not seeing.
+    if (ids == told || (ids.empty() && !unknown_[policy].empty())) continue;
     told = ids;
     if (ids.empty())
       news.seeing.push_back(policy->name);

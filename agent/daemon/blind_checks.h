@@ -27,7 +27,10 @@ class BlindChecks {
   };
 
   News update(const std::vector<policies::CheckResult>& results, std::chrono::milliseconds after, Moment now);
-  void clear();
+  /// Begins anew, as after a reset; what was told stays told until its policy can be seen to see.
+  void restart();
+  /// This policy's checks were told blind before, by another session.
+  void remember(const std::string& policy);
 
  private:
   struct State {

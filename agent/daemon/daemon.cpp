@@ -157,8 +157,10 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
   give_frozen_back();
   scheduler = std::make_unique<Scheduler>(workers_of(rules->config));
   list = std::make_unique<GuestList>(
-      SessionTools{loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names}, *scheduler,
-      rules);
+      SessionTools{
+          loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names,
+          [this](const std::string& id, const std::string& uuid) { registry->learn_uuid(id, uuid); }},
+      *scheduler, rules);
   ledger->note("agent.started", {{"version", kVersion}, {"pid", ::getpid()}}, wall_clock());
   if (auto listening = listen(); !listening) return fail(Failure(std::move(listening).error(), Exit::usage));
   if (auto finding = start_sources(); !finding) return fail(Failure(std::move(finding).error(), Exit::usage));
@@ -180,7 +182,8 @@ Result<void> Daemon::Impl::open_state() {
           }));
   ledger = std::make_unique<Ledger>(*database, *store, *journal, events, [this](const AgentEvent& event) {
     const std::lock_guard lock(outputs_mutex);
-    return outputs ? outputs->enqueue(event) : Result<void>();
+    // While they are replaced, events wait in the ledger.
+    return outputs ? outputs->enqueue(event) : fail(Errc::unavailable, "the outputs are being started");
   });
   return start_outputs(rules->config.outputs);
 }
@@ -192,7 +195,7 @@ Result<void> Daemon::Impl::start_outputs(const std::vector<OutputConfig>& wanted
     if (outputs && wanted == outputs_config) return {};
     old = std::move(outputs);
   }
-  old.reset();  // waits for what it sends; events meanwhile go to no output
+  old.reset();  // waits for what it sends
   RINGSIDE_TRY(auto dispatcher, OutputDispatcher::start(*database, wanted, Origin::here(),
                                                         [this] {
                                                           FindingStore::Filter open;
@@ -228,6 +231,7 @@ Result<void> Daemon::Impl::listen() {
     RINGSIDE_TRY(control.path, default_control_socket());
   }
   control.group = rules->config.control.group;
+  const std::lock_guard lock(rules_mutex);  // who connects at once asks for the list of servers
   RINGSIDE_TRY(auto local, HttpServer::start(loop, control, *this));
   servers.push_back(std::move(local));
   const auto& http = rules->config.http;
@@ -247,26 +251,35 @@ Result<void> Daemon::Impl::listen() {
 
 Result<void> Daemon::Impl::start_sources() {
   registry = std::make_unique<GuestRegistry>([this](const GuestNews& news) { list->take(news); });
-  const auto& guests = rules->config.guests;
+  const auto in_force = [this] {
+    const std::lock_guard lock(rules_mutex);
+    return rules;
+  }();
+  const auto& guests = in_force->config.guests;
+  std::vector<std::unique_ptr<GuestSource>> made;
   std::vector<std::string> sockets = guests.sockets;
   sockets.insert(sockets.end(), options.sockets.begin(), options.sockets.end());
-  if (!sockets.empty()) sources.push_back(std::make_unique<SocketSource>(SocketSource::Options{sockets, {}}));
+  if (!sockets.empty()) made.push_back(std::make_unique<SocketSource>(SocketSource::Options{sockets, {}}));
   std::vector<EndpointSource::Guest> endpoints;
   for (const auto& text : guests.endpoints) {
     RINGSIDE_TRY(auto endpoint, io::parse_endpoint(text));
     if (endpoint.kind == io::Endpoint::Kind::tls) endpoint.tls = guests.tls;
     endpoints.push_back({std::move(endpoint), "", {}});
   }
-  if (!endpoints.empty()) sources.push_back(std::make_unique<EndpointSource>(std::move(endpoints)));
+  if (!endpoints.empty()) made.push_back(std::make_unique<EndpointSource>(std::move(endpoints)));
   for (const auto& uri : guests.libvirt) {
     RINGSIDE_TRY(auto source, make_libvirt_source({libvirt::resolve_uri(uri), {}}));
-    sources.push_back(std::move(source));
+    made.push_back(std::move(source));
   }
   if (!guests.hook.empty()) {
     HookSource::Options hook;
     hook.socket = guests.hook;
     hook.uri = libvirt::resolve_uri(guests.libvirt.empty() ? "" : guests.libvirt.front());
-    sources.push_back(std::make_unique<HookSource>(std::move(hook)));
+    made.push_back(std::make_unique<HookSource>(std::move(hook)));
+  }
+  {
+    const std::lock_guard lock(rules_mutex);
+    sources = std::move(made);
   }
   for (const auto& source : sources)
     RINGSIDE_CHECK(source->start([this](const GuestNews& news) {
@@ -279,8 +292,16 @@ Result<void> Daemon::Impl::start_sources() {
 }
 
 void Daemon::Impl::stop() {
-  sources.clear();
-  servers.clear();
+  // Both wait for calls that run, which may ask for the lists.
+  std::vector<std::unique_ptr<GuestSource>> old_sources;
+  std::vector<std::unique_ptr<HttpServer>> old_servers;
+  {
+    const std::lock_guard lock(rules_mutex);
+    old_sources.swap(sources);
+    old_servers.swap(servers);
+  }
+  old_sources.clear();
+  old_servers.clear();
   if (list) list->stop();
   scheduler.reset();
   list.reset();
@@ -293,7 +314,10 @@ void Daemon::Impl::notice_changes() {
   const bool asked = signals::take_reload();
   if (!asked && steady_clock::now() < next_files) return;
   next_files = steady_clock::now() + seconds(2);
-  if (!asked && fingerprint_of(files) == files_fingerprint) return;
+  if (!asked) {
+    const std::lock_guard lock(rules_mutex);
+    if (fingerprint_of(files) == files_fingerprint) return;
+  }
   ::sd_notify(0, "RELOADING=1");
   if (auto loaded = load_anew(asked ? "SIGHUP" : "a file changed"); !loaded)
     log::warning("the configuration was not loaded anew, the last good one goes on: " +
@@ -324,8 +348,11 @@ Result<Json> Daemon::Impl::load_anew(const std::string& who) {
   files_fingerprint = fingerprint_of(files);
   loaded_at = wall_clock();
   list->replace_rules(rules);
-  if (auto begun = start_outputs(rules->config.outputs); !begun)
-    log::warning("outputs: " + begun.error().message);
+  const auto outputs_before = outputs_config;
+  if (auto begun = start_outputs(rules->config.outputs); !begun) {
+    log::warning("outputs: " + begun.error().message + "; those of before go on");
+    if (auto again = start_outputs(outputs_before); !again) log::warning("outputs: " + again.error().message);
+  }
   event.what = "reload.done";
   event.text = fmt::format("{} loaded ({})", counted(rules->policies.size(), "policy"), who);
   log::info(event.text);
@@ -340,7 +367,11 @@ void Daemon::Impl::turn() {
   ledger->flush();
   if (steady_clock::now() < next_tidy) return;
   next_tidy = steady_clock::now() + seconds(60);
-  if (auto forgotten = store->forget_resolved(rules->config.resolved_findings); !forgotten)
+  const std::uint64_t keep = [&] {
+    const std::lock_guard lock(rules_mutex);
+    return rules->config.resolved_findings;
+  }();
+  if (auto forgotten = store->forget_resolved(keep); !forgotten)
     log::warning("old findings: " + forgotten.error().message);
 }
 
@@ -368,10 +399,11 @@ Json Daemon::Impl::status() {
   const auto totals = list->totals();
   const auto runs = scheduler->statistics();
   const auto writing = ledger->statistics();
+  const Json to = output_statistics();
+  const std::lock_guard lock(rules_mutex);
   Json where = Json::array(), from = Json::array();
   for (const auto& server : servers) where.push_back(server->where());
   for (const auto& source : sources) from.push_back(source->describe());
-  const std::lock_guard lock(rules_mutex);
   std::size_t checks = 0;
   for (const auto& policy : rules->policies) checks += policy.checks.size();
   return {{"version", kVersion},
@@ -392,7 +424,7 @@ Json Daemon::Impl::status() {
             {"checks", checks},
             {"loaded_at", rfc3339(loaded_at)},
             {"error", load_error.empty() ? Json() : Json(load_error)}}},
-          {"outputs", output_statistics()},
+          {"outputs", to},
           {"store",
            {{"waiting", writing.waiting},
             {"dropped", writing.dropped},

@@ -15,6 +15,23 @@ std::string GuestNames::claim(const std::string& id, const std::string& wanted, 
 void GuestNames::release(const std::string& id) {
   const std::lock_guard lock(mutex_);
   names_.erase(id);
+  keys_.erase(id);
+}
+
+void GuestNames::attached(const std::string& id, const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  keys_[id] = key;
+}
+
+void GuestNames::detached(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  keys_.erase(id);
+}
+
+bool GuestNames::alone(const std::string& id, const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  return std::none_of(keys_.begin(), keys_.end(),
+                      [&](const auto& one) { return one.first != id && one.second == key; });
 }
 
 }  // namespace ringside::agent

@@ -15,9 +15,15 @@ class GuestNames {
   std::string claim(const std::string& id, const std::string& wanted, const std::string& target);
   void release(const std::string& id);
 
+  /// Guest `id` turned out to be the one with this key (GuestInfo::key()).
+  void attached(const std::string& id, const std::string& key);
+  void detached(const std::string& id);
+  /// False: somebody else watches the guest with that key too, by another way.
+  bool alone(const std::string& id, const std::string& key);
+
  private:
   std::mutex mutex_;
-  std::map<std::string, std::string> names_;  ///< by id
+  std::map<std::string, std::string> names_, keys_;  ///< by id
 };
 
 }  // namespace ringside::agent

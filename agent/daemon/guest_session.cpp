@@ -132,15 +132,11 @@ void GuestSession::use_rules() {
     next = std::exchange(next_rules_, nullptr);
   }
   if (!next) return;
-  if (guest_) {
-    // Findings go on: what is open is told resolved only by a check that says so.
-    for (const auto& [key, finding] : looks_->findings().open())
-      stale_[check_key(*finding.policy, *finding.check)].insert(finding_id(record_of(finding)));
-  }
   rules_ = std::move(next);
   last_.clear();
-  blind_.clear();
+  blind_.restart();
   if (!guest_) return;
+  take_over_open_findings();
   auto evaluator = policies::Evaluator::create(rules_->policies);
   if (!evaluator) {  // they were checked when they were loaded
     tell("error", evaluator.error().message);
@@ -211,17 +207,16 @@ std::optional<Scheduler::Clock::time_point> GuestSession::failed(const Error& er
 }
 
 void GuestSession::attached() {
-  if (failing_since_) {
-    FindingRecord record;
-    record.kind = FindingRecord::Kind::unwatched;
-    record.guest = facts_.key;
-    tools_.ledger.resolve(finding_id(record), "the guest is watched", wall_clock());
-  }
   failing_since_.reset();
   failures_ = 0;
   const auto& info = guest_->info();
   facts_.key = info.key();
   facts_.uuid = info.uuid;
+  // It may have been told under either, also by an agent before this one.
+  resolve_unwatched(candidate_.id);
+  resolve_unwatched(facts_.key);
+  tools_.names.attached(candidate_.id, facts_.key);
+  if (!facts_.uuid.empty() && candidate_.uuid.empty()) tools_.learned(candidate_.id, facts_.uuid);
   if (!info.name.empty()) facts_.name = tools_.names.claim(candidate_.id, info.name, info.target);
   facts_.labels = candidate_.labels;
   for (const auto& rule : rules_->config.guests.labels)
@@ -255,17 +250,8 @@ void GuestSession::attached() {
       tell("msrs", "MSRs are not checked: " + calibrated.error().message);
   pauses_ = std::make_unique<Pauses>(rules_->config.pauses);
   looks_ = std::make_unique<Looks>(*guest_, *evaluator_, rules_->policies, msrs(), pauses_.get());
-  blind_.clear();
   last_.clear();
-  stale_.clear();
-  FindingStore::Filter open;
-  open.guest = facts_.key;
-  open.state = FindingRecord::State::open;
-  open.limit = 100'000;
-  if (const auto before = tools_.findings.list(open))
-    for (const auto& record : *before)
-      if (record.kind == FindingRecord::Kind::violation)
-        stale_[record.policy + '/' + record.check].insert(record.id);
+  take_over_open_findings();
   has_baseline_ = false;
   kernel_key_.clear();
   plan_.begin(rules_->policies, Clock::now());
@@ -276,18 +262,55 @@ void GuestSession::attached() {
   tell("attached", fmt::format("attached to {} (memory by {})", info.target, info.backend));
 }
 
+void GuestSession::resolve_unwatched(const std::string& key) {
+  FindingRecord record;
+  record.kind = FindingRecord::Kind::unwatched;
+  record.guest = key;
+  tools_.ledger.resolve(finding_id(record), "the guest is watched", wall_clock());
+}
+
+/// What is open of this guest, of an earlier session or of other rules: it is over once its check says so, or
+/// once there is no such check any more.
+void GuestSession::take_over_open_findings() {
+  std::set<std::string> in_force;
+  for (const auto& policy : rules_->policies) {
+    in_force.insert(policy.name);
+    for (const auto& check : policy.checks) in_force.insert(check_key(policy, check));
+  }
+  stale_.clear();
+  FindingStore::Filter open;
+  open.guest = facts_.key;
+  open.state = FindingRecord::State::open;
+  open.limit = 100'000;
+  const auto before = tools_.findings.list(open);
+  if (!before) return;
+  for (const auto& record : *before) {
+    if (record.kind == FindingRecord::Kind::unwatched) continue;
+    const bool blind = record.kind == FindingRecord::Kind::blind;
+    const std::string key = blind ? record.policy : record.policy + '/' + record.check;
+    if (!in_force.contains(key))
+      tools_.ledger.resolve(record.id, "its policy is no longer in force", wall_clock());
+    else if (blind)
+      blind_.remember(record.policy);
+    else
+      stale_[key].insert(record.id);
+  }
+}
+
 void GuestSession::detach() {
   subscription_.reset();
   looks_.reset();
   evaluator_.reset();
   guest_.reset();
-  blind_.clear();
+  tools_.names.detached(candidate_.id);
+  blind_.restart();
   stale_.clear();
   last_.clear();
   suppressed_.clear();
 }
 
 void GuestSession::resolve_all(const std::string& why) {
+  if (!tools_.names.alone(candidate_.id, facts_.key)) return;  // it has not ended: another session watches it
   FindingStore::Filter open;
   open.guest = facts_.key;
   open.state = FindingRecord::State::open;
@@ -309,7 +332,7 @@ void GuestSession::begin_boot(const std::string& what, const std::string& text) 
   for (const auto& problem : looks_->begin_boot()) tell("error", problem);
   has_baseline_ = false;
   kernel_key_.clear();
-  blind_.clear();
+  blind_.restart();
   set_state(State::booting);
 }
 
@@ -485,7 +508,8 @@ void GuestSession::take_changes(const Looks::Look& look, Moment now) {
     const policies::CheckResult& result = last_[check_key(*change.finding.policy, *change.finding.check)];
     // One that was open before this agent started, or before new rules: no news, and nothing to act upon.
     const auto before = tools_.findings.find(record.id);
-    const bool news = !before || before->state == FindingRecord::State::resolved;
+    const bool news =
+        before ? before->state == FindingRecord::State::resolved : before.error().code == Errc::not_found;
     if (news && ++with_evidence <= kMostToOpen)
       if (const auto snapshot = guest_->snapshot(MsrSource::none)) {
         std::string problem;
@@ -584,10 +608,12 @@ void GuestSession::act(const FindingRecord& record, const policies::CheckResult&
   for (const auto& action : result.check->actions) {
     if (!needs_leave(action)) continue;
     if (const auto why = refusal(action, rules_->config, facts_, record.suppressed_by.has_value())) {
+      tools_.metrics.action(action, false);
       tools_.ledger.action(record, action, false, *why, now);
       continue;
     }
     if (auto allowed = tools_.breaker.allow(rules_->config.breaker, facts_.key, Clock::now()); !allowed) {
+      tools_.metrics.action(action, false);
       tools_.ledger.action(record, action, false, allowed.error().message, now);
       continue;
     }
@@ -600,6 +626,7 @@ void GuestSession::act(const FindingRecord& record, const policies::CheckResult&
       return restore_violation(*guest_, baseline && *baseline && has_baseline_ ? &**baseline : nullptr,
                                result, violation);
     }();
+    tools_.metrics.action(action, done.has_value());
     tools_.ledger.action(record, action, done.has_value(), done ? *done : done.error().message, wall_clock());
   }
 }

@@ -38,6 +38,8 @@ struct SessionTools {
   CircuitBreaker& breaker;
   Metrics& metrics;
   GuestNames& names;
+  /// Told which UUID the guest of a candidate has.
+  std::function<void(const std::string& id, const std::string& uuid)> learned;
 };
 
 /// The rules that are in force: replaced as a whole.
@@ -99,6 +101,8 @@ class GuestSession {
            const policies::Violation& violation, Moment now);
   void resolve_stale(const Looks::Look& look, Moment now);
   void resolve_all(const std::string& why);
+  void resolve_unwatched(const std::string& key);
+  void take_over_open_findings();
   FindingRecord record_of(const Finding& finding) const;
   std::optional<std::string> exception_for(const Finding& finding, Moment now) const;
   void weigh_exceptions(Moment now);

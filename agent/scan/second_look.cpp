@@ -47,6 +47,24 @@ CheckResult unconfirmed(const CheckResult& first, const Error& why) {
 
 namespace {
 
+/// Notes how long a window was open, on every way out.
+class PauseTaken {
+ public:
+  PauseTaken(std::unique_ptr<guest::live::FreezeWindow>& window, Pauses* pauses)
+      : window_(window), pauses_(pauses) {}
+  ~PauseTaken() {
+    if (!window_) return;
+    (void)window_->close();  // says the same at a second call
+    if (pauses_ != nullptr) pauses_->took(window_->frozen_for(), std::chrono::steady_clock::now());
+  }
+  PauseTaken(const PauseTaken&) = delete;
+  PauseTaken& operator=(const PauseTaken&) = delete;
+
+ private:
+  std::unique_ptr<guest::live::FreezeWindow>& window_;
+  Pauses* pauses_;
+};
+
 /// Evaluates `wanted` policies again on a fresh snapshot, inside a freeze window if `paused`.
 Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
                                                 guest::live::MsrSource msrs,
@@ -57,6 +75,7 @@ Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, p
     if (pauses != nullptr) RINGSIDE_CHECK(pauses->allow(std::chrono::steady_clock::now()));
     RINGSIDE_TRY(window, guest.freeze());
   }
+  const PauseTaken taken(window, pauses);
   std::vector<CheckResult> again;
   {
     RINGSIDE_TRY(const auto snapshot, guest.snapshot(msrs));
@@ -64,9 +83,7 @@ Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, p
       for (auto& result : evaluator.evaluate(*policy, *snapshot)) again.push_back(std::move(result));
   }
   if (window) {
-    const auto closed = window->close();
-    if (pauses != nullptr) pauses->took(window->frozen_for(), std::chrono::steady_clock::now());
-    RINGSIDE_CHECK(closed);
+    RINGSIDE_CHECK(window->close());
     log::info(fmt::format("the guest was frozen for {} to confirm a violation",
                           human_duration(window->frozen_for())));
   }

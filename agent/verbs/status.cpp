@@ -77,6 +77,14 @@ void render(const Json& status, Context& context) {
             fmt::format("{}, {} ticks, {} missed, {:.1f} ms behind",
                         counted(count_at(scheduler, "workers"), "worker"), count_at(scheduler, "ticks"),
                         count_at(scheduler, "missed"), number_at(scheduler, "lag_milliseconds")));
+  const Json& exceptions = at(status, "exceptions");
+  for (const char* which : {"expired", "unused"})
+    if (const Json& ids = at(exceptions, which); ids.is_array() && !ids.empty()) {
+      std::string list;
+      for (const Json& id : ids)
+        if (id.is_string()) list += (list.empty() ? "" : ", ") + printable(id.get<std::string>());
+      facts.add("exceptions", fmt::format("{}: {}", which, list));
+    }
   if (const Json& sources = at(status, "sources"); sources.is_array())
     for (const Json& source : sources)
       facts.add("source",

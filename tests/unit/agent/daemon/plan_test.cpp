@@ -107,6 +107,20 @@ TEST(BlindChecks, StandWhileTheirPolicyIsNotLookedAt) {
   EXPECT_THAT(news.blind, IsEmpty());
 }
 
+TEST(BlindChecks, AreNotOverBecauseASessionBeginsAnew) {
+  const auto one = policy("p", seconds(1));
+  BlindChecks blind;
+  blind.remember("p");
+  // Unknown, but not yet for long: what was told stands.
+  auto news = blind.update({result(one, 0, policies::Verdict::unknown)}, seconds(60), kStart);
+  EXPECT_THAT(news.seeing, IsEmpty());
+  news = blind.update({result(one, 0, policies::Verdict::unknown)}, seconds(60), kStart + seconds(60));
+  EXPECT_THAT(news.blind, SizeIs(1));
+  blind.restart();
+  news = blind.update({result(one, 0, policies::Verdict::ok)}, seconds(60), kStart + seconds(61));
+  EXPECT_THAT(news.seeing, ElementsAre("p"));
+}
+
 TEST(Pauses, AreRefusedOnceTheMinuteIsSpent) {
   Pauses pauses({milliseconds(100), milliseconds(250)});
   EXPECT_TRUE(pauses.allow(kStart));
@@ -145,6 +159,16 @@ TEST(Actions, NeedLeaveByTheConfiguration) {
   EXPECT_THAT(refusal("restore", config, guest, true), Optional(HasSubstr("exception")));
   config.actions = {{{"some-uuid"}, {"pause"}}};
   EXPECT_EQ(refusal("pause", config, guest, false), std::nullopt);
+}
+
+TEST(GuestNames, KnowWhetherAnotherSessionHasTheGuest) {
+  GuestNames names;
+  names.attached("socket:/a", "uuid-1");
+  EXPECT_TRUE(names.alone("socket:/a", "uuid-1"));
+  names.attached("socket:/b", "uuid-1");
+  EXPECT_FALSE(names.alone("socket:/a", "uuid-1"));
+  names.detached("socket:/b");
+  EXPECT_TRUE(names.alone("socket:/a", "uuid-1"));
 }
 
 TEST(GuestNames, AreUnique) {

@@ -48,12 +48,47 @@ std::string see_also(const ManualPage& page) {
   return out + '\n';
 }
 
+namespace {
+
+/// The cells of a line of a table, "| a | b |".
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells(1);
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    if (line[i] == '\\' && i + 1 < line.size() && line[i + 1] == '|')
+      cells.back() += line[++i];
+    else if (line[i] == '|')
+      cells.emplace_back();
+    else
+      cells.back() += line[i];
+  }
+  cells.pop_back();  // behind the last bar
+  for (auto& cell : cells) {
+    cell.erase(0, std::min(cell.find_first_not_of(' '), cell.size()));
+    cell.erase(cell.find_last_not_of(' ') + 1);
+  }
+  return cells;
+}
+
+/// Manuals have lists where a page for browsers has tables: what the last cell says of the others.
+std::string definition(const std::vector<std::string>& cells) {
+  std::string term;
+  for (std::size_t i = 0; i + 1 < cells.size(); ++i) term += (i == 0 ? "" : ", ") + cells[i];
+  return term + "\n:   " + (cells.back().empty() ? "\\ " : cells.back()) + "\n\n";
+}
+
+}  // namespace
+
 std::string sections_of(const std::string& text) {
   static const std::regex link(R"(\[([^\]]+)\]\((?!https?:)[^)]*\))");
   std::string out;
-  bool code = false;
+  bool code = false, table = false;
   for (const auto& line : lines_of(text)) {
     if (line.starts_with("```")) code = !code;
+    const bool row = !code && line.starts_with("|") && line.ends_with("|");
+    if (row && line.starts_with("| ---")) table = true;
+    if (row && table && !line.starts_with("| ---")) out += definition(cells_of(std::regex_replace(line, link, "$1")));
+    if (row) continue;  // the head of a table says nothing that a list needs
+    table = false;
     if (code || line.starts_with("    "))
       out += line;
     else if (line.starts_with("##"))

@@ -59,10 +59,13 @@ guests:
 
 TEST(Manual, TurnsADocumentIntoSections) {
   const std::string page =
-      manual_of_document({"ringside-policy", 7, "about", "1"}, "# Title\n\nSee [there](other.md).\n\n## Part\n\n```\n## code [a](b)\n```\n");
+      manual_of_document({"ringside-policy", 7, "about", "1"}, "# Title\n\nSee [there](other.md).\n\n## Part\n\n```\n## code [a](b)\n```\n\n"
+      "| column | type | |\n| --- | --- | --- |\n| `pid` | integer | of [it](x) \\| none |\n| `comm` | text | |\n");
   EXPECT_THAT(page, HasSubstr("# DESCRIPTION\n\n\nSee there.\n"));
   EXPECT_THAT(page, HasSubstr("\n# Part\n"));
   EXPECT_THAT(page, HasSubstr("\n## code [a](b)\n"));
+  EXPECT_THAT(page, HasSubstr("`pid`, integer\n:   of it | none\n\n`comm`, text\n:   \\ \n"));
+  EXPECT_THAT(page, Not(HasSubstr("column")));
   EXPECT_THAT(page, Not(HasSubstr("Title")));
   EXPECT_THAT(page, HasSubstr("**ringside**(1), **ringside.yaml**(5), **ringside-tables**(7)"));
 }

@@ -47,7 +47,9 @@ std::string alternatives(const std::vector<std::string>& patterns) {
   return out;
 }
 
-std::string joined(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
+std::string joined(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, " "));
+}
 
 /// What is offered (words, then whether paths too) and after which "command option" pairs.
 using Offers = std::map<std::pair<std::string, bool>, std::vector<std::string>>;
@@ -81,10 +83,12 @@ std::string bash_completion(const Command& root) {
   for (const Command* command : commands)
     if (!command->path.empty())
       paths.push_back(command->path.find(' ') == std::string::npos ? ' ' + command->path : command->path);
-  out += "     " + alternatives(paths) + ")\n        command=\"${command:+$command }${COMP_WORDS[i]}\" ;;\n    esac\n  done\n";
+  out += "     " + alternatives(paths) +
+         ")\n        command=\"${command:+$command }${COMP_WORDS[i]}\" ;;\n    esac\n  done\n";
   out += "  case \"$command $prev\" in\n";
   for (const auto& [what, where] : offers_of_values(commands))
-    out += fmt::format("   {})\n      {}\n      return ;;\n", alternatives(where), offer(what.first, what.second));
+    out += fmt::format("   {})\n      {}\n      return ;;\n", alternatives(where),
+                       offer(what.first, what.second));
   out += "  esac\n  case \"$command\" in\n";
   for (const Command* command : commands) {
     std::vector<std::string> options, words;

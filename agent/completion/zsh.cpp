@@ -61,16 +61,19 @@ std::string function(const Command& command) {
   out += "  _arguments -C -s -S";
   for (const auto& option : command.options) out += specification(option);
   if (!command.verbs.empty()) {
-    out += " \\\n    '1: :->verb' \\\n    '*:: :->rest'\n  case $state in\n    verb)\n      local -a verbs=(\n";
+    out +=
+        " \\\n    '1: :->verb' \\\n    '*:: :->rest'\n  case $state in\n    verb)\n      local -a verbs=(\n";
     for (const auto& verb : command.verbs)
       out += "        " + shell_quoted(verb.name + ':' + escaped(verb.help, "\\")) + '\n';
     out += "      )\n      _describe -t verbs verb verbs ;;\n    rest)\n      case $words[1] in\n";
-    for (const auto& verb : command.verbs) out += fmt::format("        {}) {} ;;\n", verb.name, function_of(verb));
+    for (const auto& verb : command.verbs)
+      out += fmt::format("        {}) {} ;;\n", verb.name, function_of(verb));
     return out + "      esac ;;\n  esac\n}\n\n";
   }
   for (std::size_t i = 0; i < command.arguments.size(); ++i) {
     const bool last = i + 1 == command.arguments.size();
-    out += " \\\n    " + shell_quoted((last ? "*" : std::to_string(i + 1)) + action(command.arguments[i].value));
+    out +=
+        " \\\n    " + shell_quoted((last ? "*" : std::to_string(i + 1)) + action(command.arguments[i].value));
   }
   return out + "\n}\n\n";
 }
@@ -82,7 +85,8 @@ std::string zsh_completion(const Command& root) {
   for (const Command* command : all_commands(root)) out += function(*command);
   // Loaded by compinit from a folder of $fpath, or read by `source`.
   return out +
-         "if [[ $funcstack[1] == _ringside ]]; then\n  _ringside \"$@\"\nelse\n  compdef _ringside ringside\nfi\n";
+         "if [[ $funcstack[1] == _ringside ]]; then\n  _ringside \"$@\"\nelse\n  compdef _ringside "
+         "ringside\nfi\n";
 }
 
 }  // namespace ringside::agent

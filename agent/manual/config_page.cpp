@@ -15,8 +15,10 @@ class Place {
   std::string enter(std::size_t indent, bool element, const std::string& key) {
     const std::size_t depth = indent / 2;
     if (path_.size() > depth) path_.resize(depth);
-    if (element) path_.resize(depth, ""), path_.emplace_back("[]");
-    path_.resize(depth + (element ? 1 : 0));
+    if (element) {
+      path_.resize(depth);
+      path_.emplace_back("[]");
+    }
     path_.push_back(key);
     std::string out;
     for (const auto& part : path_) out += (out.empty() || part == "[]" ? "" : ".") + part;
@@ -40,7 +42,7 @@ std::string manual_of_config(const ManualPage& page, const std::string& yaml) {
       const std::string text = match[1];
       said += text.empty() ? "\n\n" : manual::plain(text) + '\n';
     } else if (std::regex_match(line, match, setting)) {
-      const std::size_t indent = match[1].length();
+      const std::size_t indent = match[1].str().size();
       const std::string path = place.enter(indent, match[2].matched, match[3]);
       if (indent == 0)
         out += fmt::format("# {}\n\n{}\n", path, said);
@@ -57,7 +59,8 @@ std::string manual_of_config(const ManualPage& page, const std::string& yaml) {
       said.clear();
     }
   }
-  return out + "# FILES\n\n*/etc/ringside/ringside.yaml*, */etc/ringside/conf.d/\\*.yaml*\n" + manual::see_also(page);
+  return out + "# FILES\n\n*/etc/ringside/ringside.yaml*, */etc/ringside/conf.d/\\*.yaml*\n" +
+         manual::see_also(page);
 }
 
 }  // namespace ringside::agent

@@ -9,9 +9,9 @@ namespace ringside::agent {
 
 /// Manual pages as pandoc's Markdown, made of what is there anyway.
 struct ManualPage {
-  std::string name;     ///< "ringside.yaml"
+  std::string name;  ///< "ringside.yaml"
   int section = 1;
-  std::string about;    ///< one line
+  std::string about;  ///< one line
   std::string version;
 };
 

@@ -22,7 +22,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 std::string plain(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (std::ispunct(static_cast<unsigned char>(c)) && std::string_view("\\`*_{}[]<>()#+-.!|~^$@'\"").find(c) != std::string_view::npos)
+    if (std::ispunct(static_cast<unsigned char>(c)) &&
+        std::string_view("\\`*_{}[]<>()#+-.!|~^$@'\"").find(c) != std::string_view::npos)
       out += '\\';
     out += c;
   }
@@ -32,17 +33,19 @@ std::string plain(const std::string& text) {
 std::string head(const ManualPage& page) {
   std::string title = page.name;
   std::transform(title.begin(), title.end(), title.begin(), [](unsigned char c) { return std::toupper(c); });
-  return fmt::format("% {}({}) ringside {} | ringside\n\n# NAME\n\n{} - {}\n\n", title, page.section, page.version,
-                     page.name, page.about);
+  return fmt::format("% {}({}) ringside {} | ringside\n\n# NAME\n\n{} - {}\n\n", title, page.section,
+                     page.version, page.name, page.about);
 }
 
 std::string see_also(const ManualPage& page) {
   std::string out = "\n# SEE ALSO\n\n";
   bool first = true;
-  for (const char* const other : {"ringside(1)", "ringside.yaml(5)", "ringside-policy(7)", "ringside-tables(7)"}) {
+  for (const char* const other :
+       {"ringside(1)", "ringside.yaml(5)", "ringside-policy(7)", "ringside-tables(7)"}) {
     if (fmt::format("{}({})", page.name, page.section) == other) continue;
     const std::string_view text = other;
-    out += fmt::format("{}**{}**{}", first ? "" : ", ", text.substr(0, text.find('(')), text.substr(text.find('(')));
+    out += fmt::format("{}**{}**{}", first ? "" : ", ", text.substr(0, text.find('(')),
+                       text.substr(text.find('(')));
     first = false;
   }
   return out + '\n';
@@ -86,7 +89,8 @@ std::string sections_of(const std::string& text) {
     if (line.starts_with("```")) code = !code;
     const bool row = !code && line.starts_with("|") && line.ends_with("|");
     if (row && line.starts_with("| ---")) table = true;
-    if (row && table && !line.starts_with("| ---")) out += definition(cells_of(std::regex_replace(line, link, "$1")));
+    if (row && table && !line.starts_with("| ---"))
+      out += definition(cells_of(std::regex_replace(line, link, "$1")));
     if (row) continue;  // the head of a table says nothing that a list needs
     table = false;
     if (code || line.starts_with("    "))

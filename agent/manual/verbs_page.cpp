@@ -29,7 +29,9 @@ std::string definition(const CommandOption& option) {
   return fmt::format("{}\n:   {}\n\n", term(option), option.help.empty() ? "\\ " : plain(option.help));
 }
 
-std::string identity(const CommandOption& option) { return definition(option); }
+std::string identity(const CommandOption& option) {
+  return definition(option);
+}
 
 std::string verb_section(const Command& command, const std::map<std::string, std::size_t>& uses) {
   std::string line = "## ringside " + command.path;
@@ -41,7 +43,8 @@ std::string verb_section(const Command& command, const std::map<std::string, std
   if (!command.footer.empty()) {
     const auto begin = command.footer.find('\n');
     out += "Example:\n\n";
-    for (const auto& example : manual::lines_of(command.footer.substr(begin == std::string::npos ? 0 : begin + 1)))
+    for (const auto& example :
+         manual::lines_of(command.footer.substr(begin == std::string::npos ? 0 : begin + 1)))
       out += "    " + example.substr(std::min(example.find_first_not_of(' '), example.size())) + '\n';
     out += '\n';
   }
@@ -59,7 +62,8 @@ std::string manual_of_verbs(const ManualPage& page, const Command& root, const s
       ++uses[identity(option)];
       options[identity(option)] = &option;
     }
-  std::string out = manual::head(page) + "# SYNOPSIS\n\n**ringside** *VERB* \\[*OPTIONS*\\] \\[*TARGET*\\] ...\n\n";
+  std::string out =
+      manual::head(page) + "# SYNOPSIS\n\n**ringside** *VERB* \\[*OPTIONS*\\] \\[*TARGET*\\] ...\n\n";
   out += "# DESCRIPTION\n\n" + plain(root.help) + "\n\n";
   for (const auto& option : root.options)
     if (uses.at(identity(option)) < kCommon) out += definition(option);

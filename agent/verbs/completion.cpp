@@ -10,13 +10,16 @@
 namespace ringside::agent {
 
 void add_completion(CLI::App& app, Context& context) {
-  auto* verb = app.add_subcommand("completion", "Print a script with which your shell completes ringside's command line");
+  auto* verb = app.add_subcommand("completion",
+                                  "Print a script with which your shell completes ringside's command line");
   const auto shell = std::make_shared<std::string>();
-  verb->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  verb->add_option("SHELL", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   add_output_options(*verb, context);
   add_example(*verb,
-              "  source <(ringside completion bash)\n  ringside completion fish > "
-              "~/.config/fish/completions/ringside.fish");
+              "  ringside completion fish > ~/.config/fish/completions/ringside.fish\n"
+              "  source <(ringside completion bash)");
   verb->callback([&context, shell] {
     context.action = [&context, shell]() -> Outcome {
       const Command root = command_tree(*make_app(context));

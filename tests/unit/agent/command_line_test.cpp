@@ -103,6 +103,7 @@ TEST(CommandLine, HasTheVerbs) {
                                              "evidence export",
                                              "write",
                                              "restore",
+                                             "doctor",
                                              "completion",
                                              "version"}));
 }

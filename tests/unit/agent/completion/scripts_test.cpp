@@ -66,8 +66,8 @@ class Completion : public ::testing::Test {
   std::vector<std::string> in_bash(const std::vector<std::string>& words) const {
     std::string line = "source " + write("bash", bash_completion(tree())) + "\nCOMP_WORDS=(ringside";
     for (const auto& word : words) line += ' ' + shell_quoted(word);
-    line += ")\nCOMP_CWORD=" + std::to_string(words.size()) +
-            "\ncd " + folder_.string() + "\n_ringside\n((${#COMPREPLY[@]})) && printf '%s\\n' \"${COMPREPLY[@]}\"\ntrue\n";
+    line += ")\nCOMP_CWORD=" + std::to_string(words.size()) + "\ncd " + folder_.string() +
+            "\n_ringside\n((${#COMPREPLY[@]})) && printf '%s\\n' \"${COMPREPLY[@]}\"\ntrue\n";
     return run("bash --norc --noprofile " + write("try.sh", line));
   }
 
@@ -124,7 +124,8 @@ TEST_F(Completion, EveryWordThatIsOfferedIsTaken) {
         try {
           app->parse(std::vector<std::string>(line.rbegin(), line.rend()));
         } catch (const CLI::ValidationError& error) {
-          ADD_FAILURE() << command->path << ' ' << option.names.front() << ' ' << word << ": " << error.what();
+          ADD_FAILURE() << command->path << ' ' << option.names.front() << ' ' << word << ": "
+                        << error.what();
         } catch (const CLI::ParseError&) {
         }
         ++tried;
@@ -145,7 +146,8 @@ TEST_F(Completion, FishCompletes) {
   if (!is_there("fish")) GTEST_SKIP() << "fish is not installed";
   const std::string script = write("ringside.fish", fish_completion(tree()));
   const auto in_fish = [&](const std::string& line) {
-    return run("HOME=" + folder_.string() + " fish --no-config -c 'source " + script + "; complete -C \"" + line + "\"'");
+    return run("HOME=" + folder_.string() + " fish --no-config -c 'source " + script + "; complete -C \"" +
+               line + "\"'");
   };
   EXPECT_THAT(in_fish("ringside ins"), ElementsAre(StartsWith("inspect\t")));
   EXPECT_THAT(in_fish("ringside baseline s"), ElementsAre(StartsWith("save\t"), StartsWith("show\t")));

@@ -70,7 +70,8 @@ TEST(ShippedConfig, OfLibvirtLoads) {
 TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   Config all;
   const Config defaults;
-  EXPECT_THAT(messages(read_config("ringside.yaml", uncommented(text_of("packaging/ringside.yaml")), all)), IsEmpty());
+  EXPECT_THAT(messages(read_config("ringside.yaml", uncommented(text_of("packaging/ringside.yaml")), all)),
+              IsEmpty());
   EXPECT_THAT(all.outputs, SizeIs(2));
   EXPECT_THAT(all.actions, SizeIs(1));
   EXPECT_EQ(all.policies.built_in, defaults.policies.built_in);
@@ -95,13 +96,15 @@ TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   EXPECT_EQ(all.outputs[0].timeout, OutputConfig().timeout);
 }
 
-/// Each key that is commented out in a section alone, with what stands below it, as an operator would take it.
+/// Each key that is commented out in a section alone, with what stands below it, as an operator would take
+/// it.
 TEST(ShippedConfig, LoadsWithEachSettingAlone) {
   const auto lines = lines_of(text_of("packaging/ringside.yaml"));
   int tried = 0;
   for (std::size_t first = 0; first < lines.size(); ++first) {
     if (!lines[first].starts_with("  #") || lines[first][3] == ' ') continue;
-    if (lines[first].find("#certificate:") != std::string::npos || lines[first].find("#key:") != std::string::npos)
+    if (lines[first].find("#certificate:") != std::string::npos ||
+        lines[first].find("#key:") != std::string::npos)
       continue;  // go together
     std::string text;
     bool within = false;
@@ -146,7 +149,8 @@ TEST(ShippedConfig, SaysOfEachSettingItsDefaultAndMaturity) {
 /// The keys of each mapping, by what the reader calls it, out of the reader's source.
 std::map<std::string, std::set<std::string>> keys_of_reader() {
   const std::string source = text_of("agent/config/config_reader.cpp");
-  const std::regex mapping(R"re(Mapping \w+\(diagnosis_, [^;{]*?"([^"]+)",\s*\{([^}]*)\}\))re"), quoted("\"([A-Za-z]+)\"");
+  const std::regex mapping(R"re(Mapping \w+\(diagnosis_, [^;{]*?"([^"]+)",\s*\{([^}]*)\}\))re"),
+      quoted("\"([A-Za-z]+)\"");
   std::map<std::string, std::set<std::string>> all;
   for (std::sregex_iterator it(source.begin(), source.end(), mapping), end; it != end; ++it) {
     const std::string keys = (*it)[2];
@@ -172,14 +176,20 @@ std::set<std::string> keys_at(const YAML::Node& node, std::vector<std::string> p
 }
 
 TEST(ShippedConfig, HasEveryKeyOfTheReader) {
-  const std::map<std::string, std::vector<std::string>> places = {
-      {"the configuration", {}},       {"guests", {"guests"}},
-      {"tls", {"guests", "tls"}},      {"a rule of labels", {"guests", "labels"}},
-      {"control", {"control"}},        {"http", {"http"}},
-      {"policies", {"policies"}},      {"watching", {"watching"}},
-      {"pauses", {"pauses"}},          {"actions", {"actions"}},
-      {"breaker", {"actions", "breaker"}}, {"a rule of actions", {"actions", "allow"}},
-      {"keep", {"keep"}},              {"an output", {"outputs"}}};
+  const std::map<std::string, std::vector<std::string>> places = {{"the configuration", {}},
+                                                                  {"guests", {"guests"}},
+                                                                  {"tls", {"guests", "tls"}},
+                                                                  {"a rule of labels", {"guests", "labels"}},
+                                                                  {"control", {"control"}},
+                                                                  {"http", {"http"}},
+                                                                  {"policies", {"policies"}},
+                                                                  {"watching", {"watching"}},
+                                                                  {"pauses", {"pauses"}},
+                                                                  {"actions", {"actions"}},
+                                                                  {"breaker", {"actions", "breaker"}},
+                                                                  {"a rule of actions", {"actions", "allow"}},
+                                                                  {"keep", {"keep"}},
+                                                                  {"an output", {"outputs"}}};
   const YAML::Node document = YAML::Load(uncommented(text_of("packaging/ringside.yaml")));
   const auto reader = keys_of_reader();
   EXPECT_EQ(reader.size(), places.size());

@@ -19,7 +19,8 @@ TEST(Manual, NamesEveryVerbAndOption) {
   std::ostringstream sink;
   Context context(sink, sink);
   const Command root = command_tree(*make_app(context));
-  const std::string page = manual_of_verbs({"ringside", 1, "about", "1.2"}, root, "# T\n\nIntro\n\n## TARGET\n\ntext\n");
+  const std::string page =
+      manual_of_verbs({"ringside", 1, "about", "1.2"}, root, "# T\n\nIntro\n\n## TARGET\n\ntext\n");
   EXPECT_THAT(page, HasSubstr("% RINGSIDE(1) ringside 1.2"));
   EXPECT_THAT(page, HasSubstr("\n# TARGET\n\ntext\n"));
   for (const Command* command : all_commands(root)) {
@@ -59,8 +60,10 @@ guests:
 
 TEST(Manual, TurnsADocumentIntoSections) {
   const std::string page =
-      manual_of_document({"ringside-policy", 7, "about", "1"}, "# Title\n\nSee [there](other.md).\n\n## Part\n\n```\n## code [a](b)\n```\n\n"
-      "| column | type | |\n| --- | --- | --- |\n| `pid` | integer | of [it](x) \\| none |\n| `comm` | text | |\n");
+      manual_of_document({"ringside-policy", 7, "about", "1"},
+                         "# Title\n\nSee [there](other.md).\n\n## Part\n\n```\n## code [a](b)\n```\n\n"
+                         "| column | type | |\n| --- | --- | --- |\n| `pid` | integer | of [it](x) \\| none "
+                         "|\n| `comm` | text | |\n");
   EXPECT_THAT(page, HasSubstr("# DESCRIPTION\n\n\nSee there.\n"));
   EXPECT_THAT(page, HasSubstr("\n# Part\n"));
   EXPECT_THAT(page, HasSubstr("\n## code [a](b)\n"));

@@ -37,6 +37,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_write(app, context);
   add_restore(app, context);
   add_doctor(app, context);
+  add_completion(app, context);
   add_version(app, context);
 }
 

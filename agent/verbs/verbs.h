@@ -15,6 +15,7 @@ void add_baseline(CLI::App& app, Context& context);
 /// `baseline accept` and `policy explain`, below their verbs.
 void add_baseline_accept(CLI::App& baseline, Context& context);
 void add_policy_explain(CLI::App& policy, Context& context);
+void add_completion(CLI::App& app, Context& context);
 void add_dmesg(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_evidence(CLI::App& app, Context& context);

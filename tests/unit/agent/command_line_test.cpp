@@ -105,6 +105,7 @@ TEST(CommandLine, HasTheVerbs) {
                                              "write",
                                              "restore",
                                              "doctor",
+                                             "completion",
                                              "version"}));
 }
 

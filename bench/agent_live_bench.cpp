@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `ringside agent` costs, and how soon it tells: with the shipped policies on real guests, idle and
 // busy, and on many replayed ones (tests/lab/replay_guest).
-//   agent_live_bench [--guests 1,4,8] [--busy 4] [--replays 1,50,100,200] [--seconds 60] [--rounds 40]
+//   agent_live_bench [--guests 1,4,8] [--shared 1,4] [--busy 4] [--replays 1,50,100,200] [--seconds 60]
+//   [--rounds 40]
 #include "tests/lab/guest.h"
+#include "tests/lab/idt_gate.h"
 #include "tests/lab/recorded_guest.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -105,37 +105,11 @@ class Agent {
   std::unique_ptr<Process> process_;
 };
 
-/// Where gate 31 of vCPU 0, which nothing raises, stands in a QEMU's memory.
-struct Gate {
-  pid_t pid = 0;
-  std::uint64_t hva = 0;
-  /// Done twice, nothing was done.
-  void flip() const {
-    char bytes[2] = {};
-    const iovec local{bytes, sizeof bytes}, remote{reinterpret_cast<void*>(hva), sizeof bytes};
-    process_vm_readv(pid, &local, 1, &remote, 1, 0);
-    for (char& byte : bytes) byte = static_cast<char>(byte ^ 0x55);
-    if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != sizeof bytes)
-      throw std::runtime_error("cannot write to the guest");
-  }
-};
-std::uint64_t number_in(const std::string& text, const char* pattern) {
-  std::smatch match;
-  if (!std::regex_search(text, match, std::regex(pattern))) throw std::runtime_error(text);
-  return std::stoull(match[1], nullptr, 16);
-}
-Gate gate_of(Guest& guest) {
-  const std::uint64_t idt = number_in(guest.qmp().hmp("info registers", 0), "IDT= *([0-9a-f]+)");
-  const std::uint64_t gpa =
-      number_in(guest.qmp().hmp(fmt::format("gva2gpa {:#x}", idt + 31 * 16), 0), "gpa: *(0x[0-9a-f]+)");
-  return {guest.pid(), number_in(guest.qmp().hmp(fmt::format("gpa2hva {:#x}", gpa)), "is 0x([0-9a-f]+)")};
-}
-
 /// From a change to the line that tells of it, for one guest after the other; the change is taken back each
 /// time.
-std::vector<double> delays(const Agent& agent, const std::vector<Gate>& gates, unsigned rounds) {
+std::vector<double> delays(const Agent& agent, const std::vector<IdtGate>& gates, unsigned rounds) {
   std::vector<double> all;
-  const auto changes_told = [&](const Gate& gate) {
+  const auto changes_told = [&](const IdtGate& gate) {
     const std::size_t before = agent.told();
     const auto begin = Clock::now();
     gate.flip();
@@ -146,7 +120,7 @@ std::vector<double> delays(const Agent& agent, const std::vector<Gate>& gates, u
     return seconds_since(begin);
   };
   for (unsigned i = 0; i < rounds; ++i) {
-    const Gate& gate = gates[i % gates.size()];
+    const IdtGate& gate = gates[i % gates.size()];
     all.push_back(changes_told(gate));
     changes_told(gate);
     // Off the rhythm of the agent's intervals, so that delays spread as they would.
@@ -157,7 +131,7 @@ std::vector<double> delays(const Agent& agent, const std::vector<Gate>& gates, u
 }
 
 void measure(const std::string& name, const Agent& agent, unsigned count, unsigned length,
-             const std::vector<Gate>& gates, unsigned rounds) {
+             const std::vector<IdtGate>& gates, unsigned rounds) {
   agent.wait_for(count);
   std::this_thread::sleep_for(seconds(length / 2));  // what was learnt is in memory then
   const auto ticks = [&] {
@@ -185,24 +159,22 @@ void show(const std::string& socket, const TemporaryFolder& folder, unsigned num
   std::filesystem::create_symlink(socket, folder.file(fmt::format("vm/g{}.qmp", number)));
 }
 
-Options small() {
+std::unique_ptr<Guest> boot(Ram ram) {
   Options options;
   options.kernel = "6.1-cloud";
-  return options;
-}
-std::unique_ptr<Guest> boot() {
-  auto guest = Guest::boot(small());
+  options.ram = ram;
+  auto guest = Guest::boot(options);
   if (!guest) throw std::runtime_error(guest.error().message);
   return std::move(*guest);
 }
 
-void on_guests(unsigned count, bool busy, unsigned length, unsigned rounds) {
+void on_guests(const char* name, unsigned count, Ram ram, bool busy, unsigned length, unsigned rounds) {
   std::vector<std::unique_ptr<Guest>> guests;
-  std::vector<Gate> gates;
+  std::vector<IdtGate> gates;
   TemporaryFolder folder;
   for (unsigned i = 0; i < count; ++i) {
-    guests.push_back(boot());
-    gates.push_back(gate_of(*guests.back()));
+    guests.push_back(boot(ram));
+    gates.push_back(IdtGate::of(*guests.back()));
     show(guests.back()->monitor_socket(), folder, i);
     if (busy)
       guests.back()->run(
@@ -211,7 +183,7 @@ void on_guests(unsigned count, bool busy, unsigned length, unsigned rounds) {
           "> /dev/null 2>&1 &");
   }
   const Agent agent(folder, false);
-  measure(busy ? "busy" : "idle", agent, count, length, gates, rounds);
+  measure(name, agent, count, length, gates, rounds);
 }
 
 void on_replays(const std::string& recording, unsigned count, unsigned length, unsigned rounds) {
@@ -223,19 +195,19 @@ void on_replays(const std::string& recording, unsigned count, unsigned length, u
   const Agent agent(folder, true);
   agent.wait_for(count);
   std::ifstream file(recording + "/gate");
-  Gate gate;
+  IdtGate gate;
   file >> gate.hva;
-  std::vector<Gate> gates;
+  std::vector<IdtGate> gates;
   std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", replays->pid()));
-  while (children >> gate.pid) gates.push_back(gate);
+  while (children >> gate.qemu) gates.push_back(gate);
   measure("replayed, agent on a CPU", agent, count, length, gates, rounds);
 }
 
 /// One guest for all replays.
 void record(const std::string& folder) {
-  const auto guest = boot();
+  const auto guest = boot(Ram::anonymous);
   record_guest(*guest, folder);
-  std::ofstream(folder + "/gate") << gate_of(*guest).hva;
+  std::ofstream(folder + "/gate") << IdtGate::of(*guest).hva;
 }
 
 }  // namespace
@@ -243,10 +215,11 @@ void record(const std::string& folder) {
 
 int main(int argc, char** argv) {
   using namespace ringside::lab;
-  std::vector<unsigned> guests = {1, 4, 8}, busy = {4}, replays = {1, 50, 100, 200};
+  std::vector<unsigned> guests = {1, 4, 8}, shared = {1, 4}, busy = {4}, replays = {1, 50, 100, 200};
   unsigned length = 60, rounds = 40;
   CLI::App app("What the agent costs");
   app.add_option("--guests", guests, "Numbers of idle guests")->delimiter(',');
+  app.add_option("--shared", shared, "Numbers of idle guests whose RAM is a memfd")->delimiter(',');
   app.add_option("--busy", busy, "Numbers of busy guests")->delimiter(',');
   app.add_option("--replays", replays, "Numbers of replayed guests")->delimiter(',');
   app.add_option("--seconds", length, "How long each is measured");
@@ -255,10 +228,13 @@ int main(int argc, char** argv) {
   try {
     fmt::print("{:<24} {:>6} {:>11} {:>10} {:>10} {:>10} {:>9} {:>25}\n", "guests", "", "CPU", "a guest",
                "looks/s", "missed", "MiB each", "told after s: median p99 most");
-    for (const unsigned count : guests)
-      if (count > 0) on_guests(count, false, length, rounds);
-    for (const unsigned count : busy)
-      if (count > 0) on_guests(count, true, length, rounds);
+    const auto each = [&](const char* name, const std::vector<unsigned>& counts, Ram ram, bool is_busy) {
+      for (const unsigned count : counts)
+        if (count > 0) on_guests(name, count, ram, is_busy, length, rounds);
+    };
+    each("idle", guests, Ram::anonymous, false);
+    each("idle, shared memory", shared, Ram::memfd, false);
+    each("busy", busy, Ram::anonymous, true);
     if (!replays.empty() && replays != std::vector{0u}) {
       const TemporaryFolder folder;
       record(folder.path());

@@ -21,8 +21,11 @@
 #include "agent/tables_reference.h"
 #include "agent/version.h"
 #include "guest/live/freeze_journal.h"
+#include "guest/live/golden_files.h"
+#include "guest/live/kernel_store.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -158,7 +161,9 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
   scheduler = std::make_unique<Scheduler>(workers_of(rules->config));
   list = std::make_unique<GuestList>(
       SessionTools{
-          loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names,
+          loop, state->path(), std::make_shared<guest::live::KernelStore>(state->path()),
+          std::make_shared<guest::live::GoldenFiles>(state->path()), *ledger, *store, *evidence, breaker,
+          metrics_, names,
           [this](const std::string& id, const std::string& uuid) { registry->learn_uuid(id, uuid); }},
       *scheduler, rules);
   ledger->note("agent.started", {{"version", kVersion}, {"pid", ::getpid()}}, wall_clock());
@@ -367,6 +372,9 @@ void Daemon::Impl::turn() {
   ledger->flush();
   if (steady_clock::now() < next_tidy) return;
   next_tidy = steady_clock::now() + seconds(60);
+  // A look that evaluates everything takes tens of megabytes for a moment, on whichever thread: without this
+  // each thread's arena keeps as much for the next time.
+  ::malloc_trim(0);
   const std::uint64_t keep = [&] {
     const std::lock_guard lock(rules_mutex);
     return rules->config.resolved_findings;

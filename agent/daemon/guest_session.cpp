@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/daemon/guest_session.h"
 
+#include "agent/baseline_acceptance.h"
 #include "agent/baseline_taking.h"
 #include "agent/daemon/evidence_of.h"
 #include "agent/libvirt/connect.h"
@@ -168,6 +169,8 @@ std::optional<Scheduler::Clock::time_point> GuestSession::attach() {
   auto options = attach_options(tools_.loop, candidate_.endpoint, connect);
   options.backend = rules_->config.watching.memory;
   options.state_directory = tools_.state_directory;
+  options.kernels = tools_.kernels;
+  options.golden = tools_.golden;
   auto guest = guest::live::LiveGuest::attach(tools_.loop, std::move(options));
   if (!guest) return failed(guest.error());
   auto evaluator = policies::Evaluator::create(rules_->policies);
@@ -402,20 +405,23 @@ void GuestSession::booted() {
 }
 
 Result<void> GuestSession::learn(const char* why) {
-  RINGSIDE_TRY(auto baseline, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_TRY(const auto baseline, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_CHECK(keep_baseline(baseline));
+  tools_.ledger.note("baseline.taken",
+                     {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},
+                     wall_clock());
+  tell("baseline", fmt::format("baseline taken ({})", why));
+  return {};
+}
+
+Result<void> GuestSession::keep_baseline(const policies::Baseline& baseline) {
   auto store = open_baselines();
   if (!store) return fail(store.error().error);
   RINGSIDE_CHECK((*store)->save(baseline));
   RINGSIDE_CHECK(evaluator_->set_baseline(&baseline));
   has_baseline_ = true;
-  tools_.ledger.note("baseline.taken",
-                     {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},
-                     wall_clock());
-  {
-    const std::lock_guard lock(shown_);
-    shown_state_.baseline = rfc3339(baseline.taken);
-  }
-  tell("baseline", fmt::format("baseline taken ({})", why));
+  const std::lock_guard lock(shown_);
+  shown_state_.baseline = rfc3339(baseline.taken);
   return {};
 }
 
@@ -737,7 +743,21 @@ Result<Json> GuestSession::accept(const FindingRecord& finding, const std::strin
   const std::lock_guard lock(working_);
   if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
   if (looks_->booting()) return fail(Errc::unavailable, facts_.name + " is booting");
-  RINGSIDE_CHECK(learn("accepted"));
+  const policies::Check* check = nullptr;
+  for (const auto& policy : rules_->policies)
+    for (const auto& one : policy.checks)
+      if (policy.name == finding.policy && one.id == finding.check) check = &one;
+  if (check == nullptr)
+    return fail(Errc::unavailable,
+                fmt::format("{}/{} is not in force any more", finding.policy, finding.check));
+  auto store = open_baselines();
+  if (!store) return fail(store.error().error);
+  RINGSIDE_TRY(auto before, (*store)->load(facts_.key));
+  if (!before || !has_baseline_)
+    return fail(Errc::unavailable, facts_.name + " has no baseline; it learns one as it is watched");
+  RINGSIDE_TRY(const auto now, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_TRY(const auto accepted, accept_into(std::move(*before), now, *check, finding.row));
+  RINGSIDE_CHECK(keep_baseline(accepted));
   tools_.ledger.note("baseline.accepted",
                      {{"guest", facts_.key}, {"finding", finding.id}, {"by", by}, {"note", note}},
                      wall_clock());

@@ -32,6 +32,9 @@ namespace ringside::agent {
 struct SessionTools {
   io::EventLoop& loop;
   std::string state_directory;
+  /// What is known of kernels, once for all guests.
+  std::shared_ptr<guest::live::KernelStore> kernels;
+  std::shared_ptr<guest::live::GoldenFiles> golden;
   Ledger& ledger;
   FindingStore& findings;
   EvidenceStore& evidence;
@@ -95,6 +98,7 @@ class GuestSession {
   void booted();
   void use_rules();
   Result<void> learn(const char* why);
+  Result<void> keep_baseline(const policies::Baseline& baseline);
   void take_changes(const Looks::Look& look, Moment now);
   void resolved(const Finding& finding, Moment now);
   void act(const FindingRecord& record, const policies::CheckResult& result,

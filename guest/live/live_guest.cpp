@@ -113,8 +113,10 @@ class AttachedGuest final : public LiveGuest {
         options_(std::move(options)),
         monitor_(std::move(connected)),
         journal_((std::filesystem::path(options_.state_directory) / "frozen").string()),
-        kernels_(std::make_shared<KernelStore>(options_.state_directory)),
-        golden_(std::make_shared<GoldenFiles>(options_.state_directory)) {}
+        kernels_(options_.kernels ? options_.kernels
+                                  : std::make_shared<KernelStore>(options_.state_directory)),
+        golden_(options_.golden ? options_.golden : std::make_shared<GoldenFiles>(options_.state_directory)) {
+  }
 
   Result<void> prepare(const std::vector<FreezeJournal::Replayed>& replayed) {
     for (const FreezeJournal::Replayed& entry : replayed)

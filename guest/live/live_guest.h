@@ -27,6 +27,9 @@ enum class MsrSource {
   none,
 };
 
+class GoldenFiles;
+class KernelStore;
+
 struct AttachOptions {
   io::Endpoint endpoint;
   Backend backend = Backend::automatic;
@@ -34,6 +37,9 @@ struct AttachOptions {
   qmp::ConnectOptions connect{};
   /// How to reach the monitor and the gdbstub if not by sockets on `loop`: for endpoints of libvirt.
   std::optional<Connectors> connectors{};
+  /// Known kernel builds and vendors' files, for all guests of one process; empty: of this guest alone.
+  std::shared_ptr<KernelStore> kernels{};
+  std::shared_ptr<GoldenFiles> golden{};
   /// QEMU's pid where it is known and the monitor does not tell; proven by memory mappings like any other.
   std::optional<pid_t> qemu_pid{};
 };

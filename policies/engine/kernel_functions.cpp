@@ -5,6 +5,7 @@
 #include "guest/linux/linux_macro.h"
 #include "guest/linux/symboliser.h"
 #include "guest/linux/views/held_locks.h"
+#include "guest/linux/views/module_release.h"
 #include "policies/engine/virtual_table.h"
 
 #include <string>
@@ -117,6 +118,14 @@ void mutex_owner_function(sqlite3_context* call, int, sqlite3_value** argv) {
     sqlite3_result_int64(call, static_cast<sqlite3_int64>(owner->value));
 }
 
+/// module_memory_in_hand(x): whether a task is loading or freeing the module's memory that holds x.
+void module_memory_in_hand_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "module_memory_in_hand");
+  if (kernel == nullptr) return;
+  sqlite3_result_int(call, guest::linux::module_memory_in_hand(*kernel, address_of(argv[0])) ? 1 : 0);
+}
+
 /// required(x, 'why'): x; where it is NULL, the answer is incomplete and says why.
 void required_function(sqlite3_context* call, int, sqlite3_value** argv) {
   if (!is_null(argv)) return sqlite3_result_value(call, argv[0]);
@@ -143,7 +152,8 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
          add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
-         add("mutex_owner", 0, mutex_owner_function) && add("required", 0, required_function, 2);
+         add("mutex_owner", 0, mutex_owner_function) &&
+         add("module_memory_in_hand", 0, module_memory_in_hand_function) && add("required", 0, required_function, 2);
 }
 
 }  // namespace ringside::policies

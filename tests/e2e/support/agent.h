@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/e2e/support/program.h"
+#include "tests/lab/idt_gate.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,7 +13,6 @@
 #include <fstream>
 #include <functional>
 #include <memory>
-#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -112,32 +112,9 @@ inline std::string show(const Guest& guest, const TemporaryFolder& folder, const
   return folder.file("vm/" + name + ".qmp");
 }
 
-/// The guest's RAM, as QEMU has it open.
-inline std::fstream memory_of(const Guest& guest) {
-  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", guest.pid()))) {
-    std::error_code ignored;
-    if (std::filesystem::read_symlink(entry, ignored).string().find("memfd:memory-backend-memfd") !=
-        std::string::npos)
-      return std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-  }
-  return {};
-}
-
-/// Flips two bytes of the handler of gate 31 of vCPU 0, which nothing raises: done twice, nothing was done.
+/// Done twice, nothing was done.
 inline void flip_gate(Guest& guest) {
-  const std::string registers = guest.qmp().hmp("info registers", 0);
-  std::smatch base, gpa;
-  ASSERT_TRUE(std::regex_search(registers, base, std::regex("IDT=\\s+([0-9a-f]+)"))) << registers;
-  const std::string told =
-      guest.qmp().hmp(fmt::format("gva2gpa {:#x}", std::stoull(base[1], nullptr, 16) + 31 * 16), 0);
-  ASSERT_TRUE(std::regex_search(told, gpa, std::regex("gpa: *(0x[0-9a-f]+)"))) << told;
-  const auto at = static_cast<std::streamoff>(std::stoull(gpa[1], nullptr, 16));
-  auto ram = memory_of(guest);
-  ASSERT_TRUE(ram.is_open());
-  char bytes[2] = {};
-  ram.seekg(at).read(bytes, 2);
-  for (char& byte : bytes) byte = static_cast<char>(byte ^ 0x55);
-  ram.seekp(at).write(bytes, 2).flush();
+  ASSERT_NO_THROW(IdtGate::of(guest).flip());
 }
 
 }  // namespace ringside::lab

@@ -153,7 +153,8 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
          add("mutex_owner", 0, mutex_owner_function) &&
-         add("module_memory_in_hand", 0, module_memory_in_hand_function) && add("required", 0, required_function, 2);
+         add("module_memory_in_hand", 0, module_memory_in_hand_function) &&
+         add("required", 0, required_function, 2);
 }
 
 }  // namespace ringside::policies

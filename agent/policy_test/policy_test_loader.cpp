@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/policy_test/policy_test.h"
 #include "base/bytes.h"
+#include "guest/x86/paging_format.h"
 #include "policies/engine/check_loader.h"
 #include "policies/engine/source_files.h"
 #include "policies/engine/spelling.h"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 namespace ringside::agent {
 
@@ -76,18 +78,60 @@ TestPatch::Register read_register(Diagnosis& diagnosis, const Mapping& mapping) 
   return change;
 }
 
+/// Bits of a page-table entry by the names of SDM vol. 3A, section 4.5, in words.
+const std::map<std::string, std::uint64_t>& entry_bits() {
+  namespace pte = guest::x86::pte;
+  static const std::map<std::string, std::uint64_t> all = {
+      {"present", pte::kPresent}, {"writable", pte::kWritable}, {"user", pte::kUser},
+      {"global", pte::kGlobal},   {"dirty", pte::kDirty},       {"no-execute", pte::kNoExecute},
+  };
+  return all;
+}
+
+std::uint64_t read_bits(Diagnosis& diagnosis, const Mapping& mapping, const char* key) {
+  std::uint64_t bits = 0;
+  std::vector<std::string> names;
+  for (const auto& [name, bit] : entry_bits()) names.push_back(name);
+  for (const auto& name : mapping.list(key)) {
+    if (const auto known = entry_bits().find(name.text); known != entry_bits().end())
+      bits |= known->second;
+    else
+      diagnosis.error(name.node, "an entry of the page tables has no bit `" + name.text.substr(0, 40) + "`",
+                      policies::suggestion(name.text, names));
+  }
+  return bits;
+}
+
+TestPatch::Mapping read_mapping(Diagnosis& diagnosis, const Mapping& mapping) {
+  TestPatch::Mapping change;
+  if (const auto gva = mapping.text("mapping", true)) change.gva = gva->text;
+  if (const auto tables = mapping.text("tables")) change.tables = tables->text;
+  if (const auto frame = mapping.text("frame")) change.frame = frame->text;
+  change.set = read_bits(diagnosis, mapping, "set");
+  change.clear = read_bits(diagnosis, mapping, "clear");
+  if (change.set == 0 && change.clear == 0 && change.frame.empty())
+    diagnosis.error(mapping.node(), "a patch of a mapping needs `set`, `clear` or `frame`");
+  return change;
+}
+
 TestPatch read_patch(Diagnosis& diagnosis, const YAML::Node& node) {
   TestPatch patch{TestPatch::Memory{}, line_of(node)};
-  const bool about_register = node.IsMap() && node["register"].IsDefined();
-  const Mapping mapping(diagnosis, node, about_register ? "a patch of a register" : "a patch",
-                        about_register
-                            ? std::vector<std::string>{"register", "vcpu", "value"}
-                            : std::vector<std::string>{"gpa", "gva", "symbol", "bytes", "pointer"});
-  if (!node.IsMap()) return patch;
-  if (about_register)
+  const auto about = [&](const char* key) { return node.IsMap() && node[key].IsDefined(); };
+  if (about("register")) {
+    const Mapping mapping(diagnosis, node, "a patch of a register", {"register", "vcpu", "value"});
     patch.what = read_register(diagnosis, mapping);
-  else if (exactly_one(diagnosis, mapping, {"gpa", "gva", "symbol"}))
-    patch.what = read_memory(diagnosis, mapping);
+  } else if (about("query")) {
+    const Mapping mapping(diagnosis, node, "a patch by a query", {"query"});
+    if (const auto sql = mapping.text("query", true)) patch.what = TestPatch::Query{sql->text};
+  } else if (about("mapping")) {
+    const Mapping mapping(diagnosis, node, "a patch of a mapping",
+                          {"mapping", "tables", "set", "clear", "frame"});
+    patch.what = read_mapping(diagnosis, mapping);
+  } else {
+    const Mapping mapping(diagnosis, node, "a patch", {"gpa", "gva", "symbol", "bytes", "pointer"});
+    if (node.IsMap() && exactly_one(diagnosis, mapping, {"gpa", "gva", "symbol"}))
+      patch.what = read_memory(diagnosis, mapping);
+  }
   return patch;
 }
 

@@ -5,6 +5,7 @@
 #include "policies/exceptions/exception_set.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,7 @@ struct PolicyTest {
   policies::Policy policy;
   std::shared_ptr<const policies::ExceptionSet> exceptions;
   std::vector<TestCase> cases;
+  std::map<std::string, std::string> untested;  ///< checks that no case can violate, and why
 };
 
 struct PolicyTestSet {

@@ -220,6 +220,30 @@ void read_snapshots(Diagnosis& diagnosis, const Mapping& mapping, const std::str
   one.snapshot = beside(file, both[1].text);
 }
 
+/// Checks that no case violates, each with its reason.
+void read_untested(Diagnosis& diagnosis, const Mapping& document, PolicyTest& test) {
+  if (!document.has("untested")) return;
+  const auto ids = check_ids(test.policy);
+  const YAML::Node untested = document.get("untested");
+  if (!untested.IsMap()) {
+    diagnosis.error(document.key_mark("untested"),
+                    "`untested` must be a mapping: a check, and why no case violates it");
+    return;
+  }
+  for (const auto& pair : untested) {
+    if (!pair.first.IsScalar() || !pair.second.IsScalar() || pair.second.Scalar().empty()) {
+      diagnosis.error(pair.first, "an untested check has a reason, in words");
+      continue;
+    }
+    const std::string& check = pair.first.Scalar();
+    if (!ids.empty() && std::find(ids.begin(), ids.end(), check) == ids.end())
+      diagnosis.error(pair.first,
+                      "policy `" + test.policy.name + "` has no check `" + check.substr(0, 80) + "`",
+                      policies::suggestion(check, ids));
+    test.untested[check] = pair.second.Scalar();
+  }
+}
+
 TestCase read_case(Diagnosis& diagnosis, const YAML::Node& node, const PolicyTest& test) {
   TestCase one;
   one.line = line_of(node);
@@ -272,7 +296,7 @@ class Loader {
  private:
   void read_document(Diagnosis& diagnosis, const YAML::Node& node, const std::string& file) {
     const Mapping document(diagnosis, node, "a policy test",
-                           {"apiVersion", "kind", "policy", "exceptions", "cases"});
+                           {"apiVersion", "kind", "policy", "exceptions", "untested", "cases"});
     if (!node.IsMap()) return;
     document.constant("apiVersion", "ringside/v1");
     document.constant("kind", "PolicyTest");
@@ -280,6 +304,7 @@ class Loader {
     test.file = file;
     if (const auto name = document.text("policy", true)) read_policy(diagnosis, *name, test);
     read_exceptions(document, test);
+    read_untested(diagnosis, document, test);
     const YAML::Node cases = document.get("cases");
     if (!cases.IsDefined() || !cases.IsSequence() || cases.size() == 0 || cases.size() > kMaxCases) {
       diagnosis.error(document.key_mark("cases"), "a policy test needs `cases`, a list of 1 to 1000");

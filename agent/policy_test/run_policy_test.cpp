@@ -158,8 +158,12 @@ CaseOutcome run_policy_test(const PolicyTest& test, const TestCase& one) {
   return {{"it could not be run: " + error.message}, {}, {}};
 }
 
-void CoverageReport::add(const PolicyTest& test, const CaseOutcome& outcome) {
+void CoverageReport::add(const PolicyTest& test) {
   for (const auto& check : test.policy.checks) all_.try_emplace({test.policy.name, check.id});
+  for (const auto& [check, reason] : test.untested) all_[{test.policy.name, check}].untested = reason;
+}
+
+void CoverageReport::add(const PolicyTest& test, const CaseOutcome& outcome) {
   for (const auto& check : outcome.positive) ++all_[{test.policy.name, check}].positive;
   for (const auto& check : outcome.negative) ++all_[{test.policy.name, check}].negative;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -52,6 +53,8 @@ struct TestCase {
     std::string check;
     std::optional<policies::Severity> severity;
     std::optional<std::uint64_t> count;  ///< of violations; nullopt: at least one
+    /// Columns that one of the violations has, all at once, compared as in exceptions.
+    std::vector<std::pair<std::string, policies::Pattern>> row{};
   };
   std::string name;
   unsigned line = 0;

@@ -92,10 +92,30 @@ class Judge {
                          counted(*wanted->count, std::string(kind) + "violation"), found.size()));
       show(found);
     }
+    if (!wanted->row.empty() && std::none_of(found.begin(), found.end(), [&](const Violation* violation) {
+          return has_row(*violation, wanted->row);
+        })) {
+      std::string columns;
+      for (const auto& [name, pattern] : wanted->row)
+        columns += (columns.empty() ? "" : ", ") + name + " " + pattern.text();
+      differ(fmt::format("{}: no {}violation has {}", check, kind, columns));
+      show(found);
+    }
     if (wanted->severity && *wanted->severity != result.check->severity)
       differ(fmt::format("{}: severity {} was expected, it is {}", check,
                          policies::to_string(*wanted->severity),
                          policies::to_string(result.check->severity)));
+  }
+
+  static bool has_row(const Violation& violation,
+                      const std::vector<std::pair<std::string, policies::Pattern>>& row) {
+    return std::all_of(row.begin(), row.end(), [&](const auto& wanted) {
+      const auto& [name, pattern] = wanted;
+      for (std::size_t i = 0; i < std::min(violation.columns.size(), violation.row.size()); ++i)
+        if (violation.columns[i].name == name)
+          return pattern.matches(violation.row[i], violation.columns[i].type);
+      return false;
+    });
   }
 
   void about_verdict(const CheckResult& result) {

@@ -28,7 +28,12 @@ metadata: {name: mine, title: Mine}
 spec:
   checks:
     - {id: protected, title: Write protection, table: vcpus, expect: wp, severity: critical}
-    - {id: kernel-half, title: Handlers, table: idt, where: present AND handler IS NOT NULL, expect: kernel}
+    - id: kernel-half
+      title: Handlers
+      table: idt
+      where: present AND handler IS NOT NULL
+      expect: kernel
+      message: "gate {{vector}} enters {{handler}} of module {{module}}"
     - id: kept
       title: Write protection as it was
       unchanged: {table: vcpus, key: [vcpu], columns: [wp]}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Monitors that are broken, hostile or no monitors at all, beside a real guest under one agent: the agent stays up
+// and at rest, says what is wrong with each, tries again ever more seldom, and the real guest is watched as if it
+// were alone.
+#include "tests/e2e/support/agent.h"
+#include "tests/e2e/support/process_use.h"
+#include "tests/lab/fake_qmp.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+namespace ringside::lab {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+using testing::AnyOf;
+using testing::HasSubstr;
+
+/// One real guest for all tests; each has an agent of its own.
+class AgentFaults : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto booted = Guest::boot(small("6.1-cloud"));
+    if (booted)
+      guest_ = std::move(*booted);
+    else
+      missing_ = booted.error();
+  }
+  static void TearDownTestSuite() { guest_.reset(); }
+
+  void SetUp() override {
+    if (guest_) return;
+    if (missing_.code == Errc::unavailable) GTEST_SKIP() << missing_.message;
+    FAIL() << missing_.message;
+  }
+  void TearDown() override { fakes_.clear(); }
+
+  /// An agent that watches the real guest, `real`, and whatever else comes into its folder.
+  void watch_real_guest(const std::string& more = {}) {
+    show(*guest_, folder_, "real");
+    agent_.configure(fmt::format("guests: {{sockets: ['{}/vm/*.qmp']}}\n{}", folder_.path(), more));
+    ASSERT_NO_FATAL_FAILURE(agent_.start());
+    ASSERT_TRUE(Agent::comes_true([&] { return looks_well(); })) << agent_.log();
+    since_ = agent_.guest("real")["since"];
+  }
+  bool looks_well() {
+    const Json real = agent_.guest("real");
+    return !real.is_null() && real["state"] == "watched" && real["checks"]["ok"].get<int>() > 100;
+  }
+
+  void fake(const std::string& name, FakeQmp::Script script) {
+    fakes_[name] = std::make_unique<FakeQmp>(folder_.file("vm/" + name + ".qmp"), std::move(script));
+  }
+
+  /// The real guest is tampered with: found, told within the pace of a quiet agent, and resolved; and all the
+  /// while nobody let go of the guest.
+  void real_guest_is_unharmed() {
+    const auto open = [&] { return !agent_.findings({"--guest", "real", "--severity", "high"}).empty(); };
+    const auto begin = steady_clock::now();
+    ASSERT_NO_FATAL_FAILURE(flip_gate(*guest_));
+    ASSERT_TRUE(Agent::comes_true(open)) << agent_.log();
+    const double took = duration<double>(steady_clock::now() - begin).count();
+    std::cout << fmt::format("a changed gate was reported after {:.1f} s\n", took);
+    // Intervals are 1 to 10 s; the slack is for a machine that does other things too.
+    EXPECT_LT(took, 10);
+    ASSERT_NO_FATAL_FAILURE(flip_gate(*guest_));
+    ASSERT_TRUE(Agent::comes_true([&] { return !open(); })) << agent_.findings().dump(2);
+    EXPECT_EQ(agent_.guest("real")["since"], since_) << agent_.log();
+    EXPECT_TRUE(agent_.runs());
+  }
+
+  /// Share of a core that the agent uses over some seconds.
+  double load(seconds length) {
+    const double before = use_of(agent_.pid()).cpu_seconds;
+    std::this_thread::sleep_for(length);
+    return (use_of(agent_.pid()).cpu_seconds - before) / duration<double>(length).count();
+  }
+  std::map<std::string, std::size_t> connections() const {
+    std::map<std::string, std::size_t> all;
+    for (const auto& [name, one] : fakes_) all[name] = one->connections();
+    return all;
+  }
+
+  static std::unique_ptr<Guest> guest_;
+  static Error missing_;
+  TemporaryFolder folder_;
+  Agent agent_{folder_};
+  std::map<std::string, std::unique_ptr<FakeQmp>> fakes_;
+  std::string since_;
+};
+std::unique_ptr<Guest> AgentFaults::guest_;
+Error AgentFaults::missing_;
+
+TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
+  ASSERT_NO_FATAL_FAILURE(watch_real_guest());
+  const Use before = use_of(agent_.pid());
+  fake("garbage", [](auto& peer) {
+    peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    peer.stay();
+  });
+  fake("half", [](auto& peer) {
+    peer.send(R"({"QMP": {"version": {"qemu")");
+    peer.stay();
+  });
+  fake("silent", [](auto& peer) { peer.stay(); });
+  fake("dripping", [](auto& peer) {
+    for (const char byte : std::string(R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}}})"))
+      if (!peer.send(std::string_view(&byte, 1)) || !peer.stay(milliseconds(500))) return;
+  });
+  fake("dripping-later", [](auto& peer) {
+    peer.greet();
+    while (peer.send(" ") && peer.stay(milliseconds(500))) {}
+  });
+  fake("endless", [](auto& peer) {
+    const std::string much(1 << 20, 'x');
+    peer.send(R"({"QMP": ")");
+    while (peer.send(much)) {}
+  });
+  fake("endless-later", [](auto& peer) {
+    const std::string much(1 << 20, 'x');
+    if (!peer.greet() || !peer.command()) return;
+    peer.send(R"({"return": ")");
+    while (peer.send(much)) {}
+  });
+  fake("deep", [](auto& peer) {
+    peer.greet();
+    peer.send(R"({"return": )" + std::string(1 << 20, '['));
+    peer.stay();
+  });
+  fake("closing", [](auto&) {});
+  fake("greets-twice", [](auto& peer) {
+    peer.greet();
+    peer.greet();
+    peer.stay();
+  });
+  fake("refusing", [](auto& peer) {
+    if (!peer.greet()) return;
+    while (const auto command = peer.command()) peer.refuse(*command, "no");
+  });
+  fake("other-ids", [](auto& peer) {
+    if (!peer.greet()) return;
+    while (auto command = peer.command()) {
+      for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) {
+        (*command)["id"] = id;
+        peer.reply(*command, Json::object());
+      }
+    }
+  });
+
+  const std::map<std::string, std::string> why = {
+      {"garbage", "does not start with a brace"},
+      {"half", "no greeting"},
+      {"silent", "no greeting"},
+      {"dripping", "no greeting"},
+      {"dripping-later", "negotiating capabilities"},
+      {"endless", "more than"},
+      {"endless-later", "more than"},
+      {"deep", "nested"},
+      {"closing", "no QMP greeting came"},
+      {"greets-twice", "greeted twice"},
+      {"refusing", "GenericError: no"},
+      {"other-ids", "negotiating capabilities"},
+  };
+  for (const auto& [name, words] : why)
+    EXPECT_TRUE(Agent::comes_true([&, name = name, words = words] {
+      const Json guest = agent_.guest(name);
+      return !guest.is_null() && guest["state"] == "retry" &&
+             guest["why"].get<std::string>().find(words) != std::string::npos;
+    }, seconds(60))) << name << ": " << agent_.guest(name).dump();
+
+  // Each is tried ever more seldom: after 1, 2, 4, 8 s, ...
+  const auto tried = connections();
+  std::this_thread::sleep_for(seconds(5));
+  for (const auto& [name, count] : connections()) {
+    EXPECT_LE(count - tried.at(name), 4u) << name;
+    EXPECT_LE(count, 12u) << name;
+  }
+  EXPECT_LT(fakes_["endless"]->most_sent(), 32u << 20);
+  EXPECT_GT(fakes_["endless"]->most_sent(), 0u);
+  EXPECT_LT(fakes_["endless-later"]->most_sent(), 64u << 20);
+  EXPECT_GT(fakes_["endless-later"]->most_sent(), 1u << 20);
+  const Use after = use_of(agent_.pid());
+  std::cout << fmt::format("{:.0f} MiB, {:.0f} before\n", after.anonymous_mib, before.anonymous_mib);
+  EXPECT_LT(after.anonymous_mib, before.anonymous_mib + 64);
+  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
+  const double busy = load(seconds(4));
+  std::cout << fmt::format("{:.0f} % of a core\n", 100 * busy);
+  EXPECT_LT(busy, 0.5);
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
+TEST_F(AgentFaults, MonitorsThatLie) {
+  ASSERT_NO_FATAL_FAILURE(watch_real_guest());
+  const auto answer = [](const Json& command) { return plausible_answer(command); };
+  const auto instead = [](const std::string& line, const std::string& text) {
+    return [line, text](const Json& command) -> std::optional<Json> {
+      if (command.contains("arguments") && command["arguments"].value("command-line", "").starts_with(line))
+        return text;
+      return plausible_answer(command);
+    };
+  };
+  fake("addresses-of-nothing", [=](auto& peer) { converse(peer, answer); });
+  fake("nonsense-registers",
+       [=](auto& peer) { converse(peer, instead("info registers", "CR3=oh no\r\nCPU#4294967295\r\n")); });
+  fake("huge-ram", [=](auto& peer) {
+    converse(peer, instead("info mtree", "FlatView #0\r\n AS \"memory\", root: system\r\n"
+                                         "  0000000000000000-7fffffffffffffff (prio 0, ram): pc.ram\r\n"));
+  });
+  // Attaches well each time, and is gone at once.
+  fake("short-lived", [=](auto& peer) { converse(peer, answer, 40); });
+  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
+  std::this_thread::sleep_for(seconds(10));
+  std::cout << agent_.json({"guests"}).dump(2) << agent_.log();
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
+}  // namespace
+}  // namespace ringside::lab

@@ -10,7 +10,7 @@ namespace ringside::qmp {
 
 ClientMachine::ClientMachine(Options options)
     : options_(options),
-      decoder_(options.message_bound),
+      decoder_(std::min(options.message_bound, kGreetingBound)),
       negotiation_(options.first_id),
       next_id_(options.first_id + 1) {}
 
@@ -69,6 +69,7 @@ void ClientMachine::handle(Greeting&& greeting) {
   if (phase_ != Phase::greeting)
     return end({Errc::malformed, "the monitor greeted twice", "another program may share its connection"});
   greeting_ = std::move(greeting);
+  decoder_.set_bound(options_.message_bound);
   phase_ = Phase::negotiating;
   // Out-of-band execution is not asked for: no command that ringside uses is allowed there.
   negotiation_write_ = Write{negotiation_, encode_command("qmp_capabilities", Json(), negotiation_).value()};

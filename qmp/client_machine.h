@@ -26,7 +26,7 @@ namespace ringside::qmp {
 class ClientMachine {
  public:
   struct Options {
-    std::size_t message_bound = 64u << 20;
+    std::size_t message_bound = 16u << 20;
     /// Commands that may be at the monitor at one time. One by default: QEMU runs them one by one anyway, and
     /// a command that was never sent can be withdrawn when its caller gives up, so that no `stop` comes late.
     std::size_t window = 1;

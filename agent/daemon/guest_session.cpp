@@ -24,6 +24,11 @@ namespace {
 
 /// How often what changes without an event is looked at: memory that was plugged, last_seen on disk.
 constexpr std::chrono::seconds kNowAndThen{30};
+/// Events of QEMU that cannot wait are taken up this often, however many come: a guest can reset itself over and
+/// over.
+constexpr milliseconds kBetweenEvents{200};
+/// A connection that is lost sooner than this counts as one more failure to attach.
+constexpr std::chrono::seconds kStands{10};
 constexpr std::size_t kMostToOpen = 100;  // findings of one look that get evidence
 
 Moment wall_clock() {
@@ -113,14 +118,18 @@ std::optional<Scheduler::Clock::time_point> GuestSession::step() {
       why = end_why_;
     }
     if (guest_) guest_ended(why);
-    resolve_all(why);
+    resolve_all(why, /*unwatched_too=*/true);
     set_state(State::gone, why);
     return std::nullopt;
   }
   use_rules();
   if (!guest_) return attach();
-  handle_events();
-  if (!guest_) return Clock::now();
+  const auto now = Clock::now();
+  if (woken_ && now < calm_until_) return calm_until_;
+  if (woken_.exchange(false)) calm_until_ = now + kBetweenEvents;
+  const auto try_again = handle_events();
+  if (!guest_) return try_again;
+  attachment_stands();
   return watch();
 }
 
@@ -207,14 +216,11 @@ std::optional<Scheduler::Clock::time_point> GuestSession::failed(const Error& er
 }
 
 void GuestSession::attached() {
-  failing_since_.reset();
-  failures_ = 0;
+  attached_at_ = Clock::now();
   const auto& info = guest_->info();
   facts_.key = info.key();
   facts_.uuid = info.uuid;
-  // It may have been told under either, also by an agent before this one.
-  resolve_unwatched(candidate_.id);
-  resolve_unwatched(facts_.key);
+  if (failures_ == 0) resolve_unwatched();
   tools_.names.attached(candidate_.id, facts_.key);
   if (!facts_.uuid.empty() && candidate_.uuid.empty()) tools_.learned(candidate_.id, facts_.uuid);
   if (!info.name.empty()) facts_.name = tools_.names.claim(candidate_.id, info.name, info.target);
@@ -234,14 +240,15 @@ void GuestSession::attached() {
     shown_state_.kernel.clear();
     shown_state_.build_id.clear();
   }
-  reset_ = shut_down_ = false;
+  woken_ = reset_ = shut_down_ = false;
   subscription_ = guest_->monitor().subscribe([this](const qmp::Event& event) {
     if (event.kind == qmp::EventKind::reset) reset_ = true;
     if (event.kind == qmp::EventKind::shutdown) shut_down_ = true;
     // libvirt was away: the guest may have been reset unseen.
     const bool missed = event.name == libvirt::kEventsMissed;
     if (missed) look_for_kernel_ = true;
-    if ((event.kind != qmp::EventKind::other || missed) && wake_) wake_();
+    if ((event.kind == qmp::EventKind::other && !missed) || woken_.exchange(true)) return;
+    if (wake_) wake_();
   });
   // The way to MSRs is calibrated once a build of QEMU, which stops the guest for some milliseconds; where it
   // cannot be, checks on MSRs are unknown.
@@ -262,11 +269,21 @@ void GuestSession::attached() {
   tell("attached", fmt::format("attached to {} (memory by {})", info.target, info.backend));
 }
 
-void GuestSession::resolve_unwatched(const std::string& key) {
-  FindingRecord record;
-  record.kind = FindingRecord::Kind::unwatched;
-  record.guest = key;
-  tools_.ledger.resolve(finding_id(record), "the guest is watched", wall_clock());
+/// It may have been told under either key, also by an agent before this one.
+void GuestSession::resolve_unwatched() {
+  failing_since_.reset();
+  for (const auto& key : {candidate_.id, facts_.key}) {
+    FindingRecord record;
+    record.kind = FindingRecord::Kind::unwatched;
+    record.guest = key;
+    tools_.ledger.resolve(finding_id(record), "the guest is watched", wall_clock());
+  }
+}
+
+void GuestSession::attachment_stands() {
+  if (failures_ == 0 || Clock::now() - attached_at_ < kStands) return;
+  failures_ = 0;
+  resolve_unwatched();
 }
 
 /// What is open of this guest, of an earlier session or of other rules: it is over once its check says so, or
@@ -309,20 +326,22 @@ void GuestSession::detach() {
   suppressed_.clear();
 }
 
-void GuestSession::resolve_all(const std::string& why) {
+void GuestSession::resolve_all(const std::string& why, bool unwatched_too) {
   if (!tools_.names.alone(candidate_.id, facts_.key)) return;  // it has not ended: another session watches it
   FindingStore::Filter open;
   open.guest = facts_.key;
   open.state = FindingRecord::State::open;
   open.limit = 100'000;
   if (const auto left = tools_.findings.list(open))
-    for (const auto& record : *left) tools_.ledger.resolve(record.id, why, wall_clock());
+    for (const auto& record : *left)
+      if (unwatched_too || record.kind != FindingRecord::Kind::unwatched)
+        tools_.ledger.resolve(record.id, why, wall_clock());
 }
 
 void GuestSession::guest_ended(const std::string& why) {
   tell("detached", why);
   detach();
-  resolve_all(why);
+  resolve_all(why, /*unwatched_too=*/false);
   set_state(State::attaching, why);
 }
 
@@ -336,14 +355,18 @@ void GuestSession::begin_boot(const std::string& what, const std::string& text) 
   set_state(State::booting);
 }
 
-void GuestSession::handle_events() {
+std::optional<Scheduler::Clock::time_point> GuestSession::handle_events() {
   if (!guest_->monitor().connected()) {
-    guest_ended(shut_down_ ? "the guest has shut down" : "QEMU has ended or closed the connection");
-    failures_ = 0;
-    return;
+    const std::string why =
+        shut_down_ ? "the guest has shut down" : "QEMU has ended or closed the connection";
+    guest_ended(why);
+    // Whoever lets everybody in and throws them out again is not tried over and over.
+    if (failures_ != 0 || Clock::now() - attached_at_ < kStands) return failed({Errc::closed, why, {}});
+    return Clock::now();
   }
   if (look_for_kernel_.exchange(false)) notice_other_kernel();
   if (reset_.exchange(false)) begin_boot("reset", "the guest was reset; it is judged again once it is up");
+  return std::nullopt;
 }
 
 /// A kernel that another one started (kexec) comes without an event. It is found by what it is.

@@ -88,7 +88,8 @@ class GuestSession {
   void attached();
   void detach();
   Clock::time_point watch();
-  void handle_events();
+  /// If the guest has gone: when to try again.
+  std::optional<Clock::time_point> handle_events();
   void guest_ended(const std::string& why);
   void begin_boot(const std::string& what, const std::string& text);
   void notice_other_kernel();
@@ -100,8 +101,10 @@ class GuestSession {
   void act(const FindingRecord& record, const policies::CheckResult& result,
            const policies::Violation& violation, Moment now);
   void resolve_stale(const Looks::Look& look, Moment now);
-  void resolve_all(const std::string& why);
-  void resolve_unwatched(const std::string& key);
+  void resolve_all(const std::string& why, bool unwatched_too);
+  void resolve_unwatched();
+  /// A connection that has lasted counts as success.
+  void attachment_stands();
   void take_over_open_findings();
   FindingRecord record_of(const Finding& finding) const;
   std::optional<std::string> exception_for(const Finding& finding, Moment now) const;
@@ -129,7 +132,7 @@ class GuestSession {
   std::string kernel_key_;  ///< build id and slide of the kernel that is judged
   unsigned failures_ = 0;
   std::optional<Clock::time_point> failing_since_;
-  Clock::time_point next_map_{}, next_seen_{};
+  Clock::time_point attached_at_{}, next_map_{}, next_seen_{}, calm_until_{};
   /// Open findings of before this session, by "policy/check": resolved once their check says that they are no
   /// more.
   std::map<std::string, std::set<std::string>> stale_;
@@ -137,7 +140,7 @@ class GuestSession {
   std::map<std::string, std::optional<std::string>>
       suppressed_;  ///< exceptions of open findings, by their id
 
-  std::atomic<bool> reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false};
+  std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false};
   mutable std::mutex shown_;  ///< for what describe() and summary() show
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;

@@ -99,9 +99,19 @@ class AgentFaults : public testing::Test {
 std::unique_ptr<Guest> AgentFaults::guest_;
 Error AgentFaults::missing_;
 
+/// Answers plausibly, but for one monitor command.
+std::function<std::optional<Json>(const Json&)> instead(const std::string& line, const std::string& text) {
+  return [line, text](const Json& command) -> std::optional<Json> {
+    if (command.contains("arguments") && command["arguments"].value("command-line", "").starts_with(line))
+      return text;
+    return plausible_answer(command);
+  };
+}
+
 TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
   ASSERT_NO_FATAL_FAILURE(watch_real_guest());
-  const Use before = use_of(agent_.pid());
+  const MostMemory most(agent_.pid());
+  const auto before = most.mib();
   fake("garbage", [](auto& peer) {
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
     peer.stay();
@@ -183,13 +193,12 @@ TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
     EXPECT_LE(count - tried.at(name), 4u) << name;
     EXPECT_LE(count, 12u) << name;
   }
-  EXPECT_LT(fakes_["endless"]->most_sent(), 32u << 20);
+  EXPECT_LT(fakes_["endless"]->most_sent(), 1u << 20);
   EXPECT_GT(fakes_["endless"]->most_sent(), 0u);
-  EXPECT_LT(fakes_["endless-later"]->most_sent(), 64u << 20);
+  EXPECT_LT(fakes_["endless-later"]->most_sent(), 32u << 20);
   EXPECT_GT(fakes_["endless-later"]->most_sent(), 1u << 20);
-  const Use after = use_of(agent_.pid());
-  std::cout << fmt::format("{:.0f} MiB, {:.0f} before\n", after.anonymous_mib, before.anonymous_mib);
-  EXPECT_LT(after.anonymous_mib, before.anonymous_mib + 64);
+  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", most.mib(), before);
+  EXPECT_LT(most.mib(), before + 64);
   ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   const double busy = load(seconds(4));
   std::cout << fmt::format("{:.0f} % of a core\n", 100 * busy);
@@ -199,26 +208,80 @@ TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
 
 TEST_F(AgentFaults, MonitorsThatLie) {
   ASSERT_NO_FATAL_FAILURE(watch_real_guest());
-  const auto answer = [](const Json& command) { return plausible_answer(command); };
-  const auto instead = [](const std::string& line, const std::string& text) {
-    return [line, text](const Json& command) -> std::optional<Json> {
-      if (command.contains("arguments") && command["arguments"].value("command-line", "").starts_with(line))
-        return text;
-      return plausible_answer(command);
-    };
-  };
-  fake("addresses-of-nothing", [=](auto& peer) { converse(peer, answer); });
+  const MostMemory most(agent_.pid());
+  const auto before = most.mib();
+  fake("addresses-of-nothing",
+       [](auto& peer) { converse(peer, instead("gpa2hva", "Host virtual address for 0x0 (pc.ram) is 0x10\r\n")); });
   fake("nonsense-registers",
-       [=](auto& peer) { converse(peer, instead("info registers", "CR3=oh no\r\nCPU#4294967295\r\n")); });
-  fake("huge-ram", [=](auto& peer) {
+       [](auto& peer) { converse(peer, instead("info registers", "CR3=oh no\r\nCPU#4294967295\r\n")); });
+  fake("huge-ram", [](auto& peer) {
     converse(peer, instead("info mtree", "FlatView #0\r\n AS \"memory\", root: system\r\n"
                                          "  0000000000000000-7fffffffffffffff (prio 0, ram): pc.ram\r\n"));
   });
-  // Attaches well each time, and is gone at once.
-  fake("short-lived", [=](auto& peer) { converse(peer, answer, 40); });
-  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
-  std::this_thread::sleep_for(seconds(10));
+  // Attaches well each time, and is gone soon after.
+  fake("short-lived", [](auto& peer) { converse(peer, plausible_answer, 60); });
+  const std::map<std::string, std::string> why = {
+      {"addresses-of-nothing", "it has no memory at 0x0000000000000010"},
+      {"nonsense-registers", "registers"},
+      {"huge-ram", "it has no memory"},
+      {"short-lived", "closed the connection"},
+  };
+  std::this_thread::sleep_for(seconds(12));
   std::cout << agent_.json({"guests"}).dump(2) << agent_.log();
+  for (const auto& [name, count] : connections()) std::cout << name << ' ' << count << '\n';
+  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", most.mib(), before);
+  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
+TEST_F(AgentFaults, MonitorsThatTakeTheirTime) {
+  ASSERT_NO_FATAL_FAILURE(watch_real_guest());
+  // More than the agent has threads. Each answer comes before any deadline.
+  for (const char* name : {"slow-1", "slow-2", "slow-3", "slow-4", "slow-5", "slow-6"})
+    fake(name, [](auto& peer) {
+      converse(peer, [&](const Json& command) -> std::optional<Json> {
+        return peer.stay(seconds(3)) ? plausible_answer(command) : std::nullopt;
+      });
+    });
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return std::ranges::all_of(fakes_, [](const auto& one) { return one.second->connections() > 0; });
+  }));
+  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
+  for (const auto& [name, count] : connections()) EXPECT_EQ(count, 1u) << name;
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
+TEST_F(AgentFaults, MonitorsThatNeverStopTelling) {
+  ASSERT_NO_FATAL_FAILURE(watch_real_guest());
+  const MostMemory most(agent_.pid());
+  const auto before = most.mib();
+  const auto event = [](const char* name) {
+    return fmt::format(R"({{"timestamp": {{"seconds": 1, "microseconds": 2}}, "event": "{}", "data": {{}}}})"
+                       "\r\n",
+                       name);
+  };
+  // As fast as they are taken, between right answers.
+  fake("flood", [=](auto& peer) {
+    std::string many;
+    for (int i = 0; i < 1000; ++i) many += event("NIC_RX_FILTER_CHANGED");
+    if (!peer.greet()) return;
+    while (peer.send(many))
+      while (const auto command = peer.command_at_hand())
+        peer.reply(*command, plausible_answer(*command).value_or(Json::object()));
+  });
+  fake("resets", [=](auto& peer) {
+    if (!peer.greet()) return;
+    while (peer.stay(milliseconds(1)) && peer.send(event("RESET")) && peer.send(event("STOP")) &&
+           peer.send(event("RESUME")))
+      while (const auto command = peer.command_at_hand())
+        peer.reply(*command, plausible_answer(*command).value_or(Json::object()));
+  });
+  std::this_thread::sleep_for(seconds(12));
+  std::cout << fmt::format("{:.0f} % of a core\n", 100 * load(seconds(4)));
+  std::cout << agent_.json({"guests"}).dump(2) << agent_.log();
+  for (const auto& [name, count] : connections()) std::cout << name << ' ' << count << ' ' << fakes_[name]->most_sent() << '\n';
+  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", most.mib(), before);
+  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   ASSERT_NO_FATAL_FAILURE(agent_.stop());
 }
 

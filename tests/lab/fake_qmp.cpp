@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -136,6 +137,15 @@ void FakeQmp::run() {
   }
 }
 
+namespace {
+/// Memory of this process that stands for the guest's: zeros.
+std::uintptr_t memory_of_nobody() {
+  static void* const memory = ::mmap(nullptr, 256u << 20, PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return reinterpret_cast<std::uintptr_t>(memory);
+}
+}  // namespace
+
 std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command) {
   using Json = nlohmann::json;
   const std::string name = command.value("execute", "");
@@ -164,7 +174,7 @@ std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command) {
     return "FlatView #0\r\n AS \"memory\", root: system\r\n Root memory region: system\r\n"
            "  0000000000000000-000000000fffffff (prio 0, ram): pc.ram\r\n\r\n";
   if (line.starts_with("gpa2hva"))
-    return fmt::format("Host virtual address for {} (pc.ram) is 0x7f0000000000\r\n", line.substr(8));
+    return fmt::format("Host virtual address for {} (pc.ram) is {:#x}\r\n", line.substr(8), memory_of_nobody());
   if (line.starts_with("info registers")) {
     std::string text = "\r\nCPU#0\r\n";
     for (const char* one : {"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8 ", "R9 ", "R10", "R11",

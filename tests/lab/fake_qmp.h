@@ -79,8 +79,8 @@ class FakeQmp {
   std::thread thread_;
 };
 
-/// Answers as a QEMU of 256 MiB with one vCPU would, by the words of the command; nullopt: unknown command.
-/// The addresses in it are of nothing. Good to be lied with: change what is to be a lie.
+/// Answers as a QEMU of 256 MiB with one vCPU would; nullopt: unknown command. The guest's memory is this process's,
+/// and all zeros. Good to be lied with: change what is to be a lie.
 std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command);
 
 /// Greets and answers so many commands by `answer`; what it does not know is refused.

@@ -5,9 +5,13 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
 namespace ringside::lab {
 
@@ -31,5 +35,21 @@ inline Use use_of(pid_t pid) {
   use.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
   return use;
 }
+
+/// Watches how much memory of its own a process has at most.
+class MostMemory {
+ public:
+  explicit MostMemory(pid_t pid) : most_(use_of(pid).anonymous_mib), thread_([this, pid](std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      most_ = std::max(most_.load(), use_of(pid).anonymous_mib);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }) {}
+  double mib() const { return most_; }
+
+ private:
+  std::atomic<double> most_;
+  std::jthread thread_;
+};
 
 }  // namespace ringside::lab

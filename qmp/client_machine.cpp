@@ -88,17 +88,16 @@ void ClientMachine::handle(ErrorReply&& reply) {
   if (reply.id) return settle(*reply.id, std::move(result));
   // QEMU could not parse what it was sent, so it knows no id: that can only be the oldest of the commands it
   // has.
-  if (in_flight_.empty()) {
-    ++dropped_;
-    return;
-  }
-  settle(in_flight_.begin()->first, std::move(result));
+  // (Without any, it is the reply to none.)
+  settle(in_flight_.empty() ? 0 : in_flight_.begin()->first, std::move(result));
 }
 
 void ClientMachine::settle(CallId id, Result<Json> result) {
   const auto call = in_flight_.find(id);
   if (call == in_flight_.end()) {
     ++dropped_;  // to a former connection's command
+    if (++strange_ > kMostStrange)
+      end({Errc::malformed, "the monitor answers commands that nobody has given", {}});
     return;
   }
   const bool wanted = call->second == CallState::sent;

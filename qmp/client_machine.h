@@ -34,6 +34,9 @@ class ClientMachine {
     /// ids.
     std::uint64_t first_id = 1;
   };
+  /// Replies to commands that were never given, beyond which the connection ends. A former connection leaves one
+  /// or two.
+  static constexpr std::size_t kMostStrange = 100;
   using CallId = std::uint64_t;
 
   /// Life of a call. `abandoned`: sent, but nobody waits any more; its reply is consumed and dropped.
@@ -97,6 +100,7 @@ class ClientMachine {
   std::deque<Action> actions_;
   std::optional<Error> ended_;
   std::size_t dropped_ = 0;
+  std::size_t strange_ = 0;  ///< of those, replies to commands that this connection never gave
 };
 
 }  // namespace ringside::qmp

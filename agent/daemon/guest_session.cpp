@@ -27,6 +27,8 @@ constexpr std::chrono::seconds kNowAndThen{30};
 /// Events of QEMU that cannot wait are taken up this often, however many come: a guest can reset itself over and
 /// over.
 constexpr milliseconds kBetweenEvents{200};
+/// A monitor that has answered all this time without an end to what was to be asked.
+constexpr std::chrono::seconds kLongestAttach{60};
 /// A connection that is lost sooner than this counts as one more failure to attach.
 constexpr std::chrono::seconds kStands{10};
 constexpr std::size_t kMostToOpen = 100;  // findings of one look that get evidence
@@ -177,7 +179,18 @@ std::optional<Scheduler::Clock::time_point> GuestSession::attach() {
   auto options = attach_options(tools_.loop, candidate_.endpoint, connect);
   options.backend = rules_->config.watching.memory;
   options.state_directory = tools_.state_directory;
+  options.may_go_on = [this, until = Clock::now() + kLongestAttach]() -> Result<void> {
+    if (ended_ || hurried_) return fail(Errc::cancelled, "attaching was called off");
+    // Once it is attached to, this holds back no more.
+    if (attaching_ && Clock::now() > until)
+      return fail(Errc::deadline, fmt::format("the monitor answers, but attaching took more than {}",
+                                              human_duration(kLongestAttach)));
+    return {};
+  };
+  attaching_ = true;
   auto guest = guest::live::LiveGuest::attach(tools_.loop, std::move(options));
+  attaching_ = false;
+  if (!guest && (ended_ || hurried_)) return Clock::now() + kBetweenEvents;
   if (!guest) return failed(guest.error());
   auto evaluator = policies::Evaluator::create(rules_->policies);
   if (!evaluator) return failed(evaluator.error());
@@ -261,6 +274,7 @@ void GuestSession::attached() {
   take_over_open_findings();
   has_baseline_ = false;
   kernel_key_.clear();
+  paused_for_.clear();
   plan_.begin(rules_->policies, Clock::now());
   next_map_ = next_seen_ = Clock::now() + kNowAndThen;
   // Only a look tells whether its kernel has booted.
@@ -641,10 +655,15 @@ void GuestSession::act(const FindingRecord& record, const policies::CheckResult&
       continue;
     }
     auto done = [&]() -> Result<std::string> {
-      if (action == "pause") return pause_guest(*guest_);
+      if (action == "pause") {
+        auto paused = pause_guest(*guest_);
+        if (paused) paused_for_ = record.id;
+        return paused;
+      }
       if (action == "dump")
         return dump_guest(*guest_, tools_.state_directory + "/dumps",
-                          fmt::format("{}-{}.elf", record.id, now.time_since_epoch().count()));
+                          fmt::format("{}-{}.elf", record.id, now.time_since_epoch().count()),
+                          rules_->config.dump_bytes);
       const auto baseline = load_baseline(facts_.key);
       return restore_violation(*guest_, baseline && *baseline && has_baseline_ ? &**baseline : nullptr,
                                result, violation);
@@ -666,6 +685,7 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
   tools_.metrics.look(facts_.name, took);
   const auto status = guest_->monitor().call(qmp::query_status());
   const bool running = status && status->running;
+  if (running) paused_for_.clear();
   const std::lock_guard lock(shown_);
   auto& shown = shown_state_;
   const State state = looks_->booting()    ? State::booting
@@ -673,7 +693,9 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
                                            : State::stopped;
   if (shown.state != state) shown.since = wall_clock();
   shown.state = state;
-  shown.why = state == State::stopped ? "the guest does not run: " + status->status : "";
+  shown.why = state != State::stopped ? look.unread.value_or("")
+              : paused_for_.empty()   ? "the guest does not run: " + status->status
+                                      : fmt::format("ringside paused it for finding {}; `cont` lets it run", paused_for_);
   shown.last_tick = wall_clock();
   shown.checks = tally;
   shown.findings = looks_->findings().open().size();

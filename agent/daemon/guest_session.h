@@ -66,6 +66,8 @@ class GuestSession {
   std::optional<Scheduler::Clock::time_point> step();
   /// New rules, from the next step on.
   void replace_rules(std::shared_ptr<const Rules> rules);
+  /// The agent is to end: what takes long is called off.
+  void hurry() { hurried_ = true; }
   /// Detaches for good. `why`: of the guest's end, in words.
   void end(const std::string& why);
 
@@ -130,6 +132,7 @@ class GuestSession {
   GuestFacts facts_;
   bool has_baseline_ = false;
   std::string kernel_key_;  ///< build id and slide of the kernel that is judged
+  std::string paused_for_;  ///< the finding for which it was paused, while it stands still
   unsigned failures_ = 0;
   std::optional<Clock::time_point> failing_since_;
   Clock::time_point attached_at_{}, next_map_{}, next_seen_{}, calm_until_{};
@@ -140,7 +143,9 @@ class GuestSession {
   std::map<std::string, std::optional<std::string>>
       suppressed_;  ///< exceptions of open findings, by their id
 
-  std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false};
+  std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false},
+      hurried_{false};
+  bool attaching_ = false;  ///< for the worker only
   mutable std::mutex shown_;  ///< for what describe() and summary() show
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -224,6 +225,46 @@ TEST_F(AgentFaults, MonitorsThatNeverStopTelling) {
   // A guest that resets itself over and over is told of once.
   const std::string log = agent_.log();
   EXPECT_LT(std::ranges::count(log, '\n'), 40) << log;
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
+/// The packaged service's way: another user than root, with the one capability that it needs to read QEMU.
+TEST_F(AgentFaults, SocketsThatCannotBeReadAndWhatIsNone) {
+  constexpr unsigned kNobody = 65534;
+  const std::string nobody = std::to_string(kNobody);
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to start the agent as another user";
+  std::filesystem::create_directories(folder_.file("vm"));
+  std::filesystem::create_directories(folder_.file("state"));
+  for (const std::string& path : {folder_.path(), folder_.file("state")})
+    ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+  ASSERT_EQ(::chmod(guest_->folder().path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(guest_->monitor_socket().c_str(), 0666), 0);
+  agent_.start_under({"setpriv", "--reuid=" + nobody, "--regid=" + nobody, "--clear-groups",
+                      "--inh-caps=+sys_ptrace", "--ambient-caps=+sys_ptrace", "--"});
+  configure({});
+  ASSERT_EQ(::chmod(folder_.file("ringside.yaml").c_str(), 0644), 0);
+
+  fake("unreadable", [](auto& peer) { converse(peer, plausible_answer); });
+  ASSERT_EQ(::chmod(folder_.file("vm/unreadable.qmp").c_str(), 0), 0);
+  ASSERT_EQ(::mkfifo(folder_.file("vm/fifo.qmp").c_str(), 0666), 0);
+  std::filesystem::create_directory(folder_.file("vm/directory.qmp"));
+  std::filesystem::create_symlink("/nowhere", folder_.file("vm/dangling.qmp"));
+  std::filesystem::create_symlink("loop.qmp", folder_.file("vm/loop.qmp"));
+  std::ofstream(folder_.file("vm/file.qmp")) << "no socket";
+  ASSERT_NO_FATAL_FAILURE(watch_real_guest());
+  each_says("retry", {{"unreadable", "Permission denied"}});
+  is_patient(seconds(1), 0);
+  EXPECT_EQ(agent_.guests().size(), 2u) << agent_.guests().dump(2);  // the others are none
+  ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
+
+  // What becomes readable, or a monitor, is one.
+  ASSERT_EQ(::chmod(folder_.file("vm/unreadable.qmp").c_str(), 0666), 0);
+  std::filesystem::remove(folder_.file("vm/fifo.qmp"));
+  fake("fifo", [](auto& peer) { peer.send("garbage"); });
+  ASSERT_EQ(::chmod(folder_.file("vm/fifo.qmp").c_str(), 0666), 0);
+  ASSERT_TRUE(Agent::comes_true([&] { return fakes_["unreadable"]->connections() > 0; })) << agent_.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.state_of("fifo") == "retry"; })) << agent_.log();
+  EXPECT_EQ(agent_.guest("real")["since"], since_);
   ASSERT_NO_FATAL_FAILURE(agent_.stop());
 }
 

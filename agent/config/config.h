@@ -70,6 +70,7 @@ struct Config {
   std::vector<ActionRule> actions;
   Breaker breaker;
   std::uint64_t evidence_bytes = std::uint64_t{1} << 30;
+  std::uint64_t dump_bytes = std::uint64_t{64} << 30;
   std::uint64_t resolved_findings = 10'000;  ///< how many are remembered
   std::vector<OutputConfig> outputs;
 };

@@ -260,8 +260,9 @@ void ConfigReader::action_rule(const YAML::Node& node) {
 }
 
 void ConfigReader::keeping(const YAML::Node& node) {
-  const Mapping mapping(diagnosis_, node, "keep", {"evidence", "resolvedFindings"});
+  const Mapping mapping(diagnosis_, node, "keep", {"evidence", "dumps", "resolvedFindings"});
   size(mapping, "evidence", config_.evidence_bytes);
+  size(mapping, "dumps", config_.dump_bytes);
   number(mapping, "resolvedFindings", std::uint64_t{0}, std::uint64_t{10'000'000}, config_.resolved_findings);
 }
 

@@ -2,6 +2,7 @@
 #include "agent/daemon/daemon.h"
 
 #include "agent/control_socket.h"
+#include "agent/daemon/actions.h"
 #include "agent/daemon/guest_list.h"
 #include "agent/daemon/metrics.h"
 #include "agent/daemon/rules_loader.h"
@@ -174,6 +175,7 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
 
 Result<void> Daemon::Impl::open_state() {
   RINGSIDE_TRY(state, StateDirectory::open());
+  remove_broken_dumps(state->path() + "/dumps");
   RINGSIDE_TRY(database, StateDatabase::open(state->agent_database()));
   journal = std::make_unique<Journal>(*database);
   store = std::make_unique<FindingStore>(*database, *journal);

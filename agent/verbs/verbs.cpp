@@ -30,6 +30,7 @@ void add_all_verbs(CLI::App& app, Context& context) {
   add_policy(app, context);
   add_agent(app, context);
   add_status(app, context);
+  add_health(app, context);
   add_guests(app, context);
   add_findings(app, context);
   add_watch(app, context);

@@ -24,6 +24,7 @@ void add_findings(CLI::App& app, Context& context);
 void add_gdt(CLI::App& app, Context& context);
 void add_golden(CLI::App& app, Context& context);
 void add_guests(CLI::App& app, Context& context);
+void add_health(CLI::App& app, Context& context);
 void add_idt(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_modules(CLI::App& app, Context& context);

@@ -4,11 +4,11 @@
 //   RINGSIDE_FLEET_GUESTS=12     how many (4)
 //   RINGSIDE_FLEET_SECONDS=900   how long they are watched (60)
 #include "tests/e2e/support/agent.h"
+#include "tests/e2e/support/process_use.h"
 #include "tests/lab/libvirt_host.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -31,27 +31,6 @@ struct Member {
   bool stands_still = false, reboots = false;
   bool quiet() const { return !stands_still && !reboots; }
 };
-
-/// Resident memory without what is shared with QEMU, and CPU time so far.
-struct Use {
-  double anonymous_mib = 0, cpu_seconds = 0;
-};
-Use use_of(pid_t pid) {
-  Use use;
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("RssAnon:")) use.anonymous_mib = std::stod(line.substr(8)) / 1024;
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  std::getline(stat, text);
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string field;
-  double ticks = 0;
-  for (int i = 3; i <= 15 && fields >> field; ++i)
-    if (i >= 14) ticks += std::stod(field);  // utime, stime (proc(5))
-  use.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return use;
-}
 
 /// A domain of a libvirt daemon of the test's own.
 struct Domain {

@@ -29,12 +29,19 @@ class Agent {
   void configure(const std::string& yaml) { std::ofstream(folder_.file("ringside.yaml")) << yaml; }
 
   void start() {
-    auto process = Process::start({RINGSIDE_PROGRAM, "agent", "--config", folder_.file("ringside.yaml")},
-                                  folder_.file("agent.log"), environment());
+    std::vector<std::string> words = under_;
+    words.insert(words.end(), {RINGSIDE_PROGRAM, "agent", "--config", folder_.file("ringside.yaml")});
+    std::vector<std::string> surroundings = environment();
+    surroundings.insert(surroundings.end(), more_environment_.begin(), more_environment_.end());
+    auto process = Process::start(words, folder_.file("agent.log"), surroundings);
     ASSERT_TRUE(process.has_value()) << process.error().message;
     process_ = std::make_unique<Process>(std::move(*process));
     ASSERT_TRUE(comes_true([&] { return ask({"status"}).status == 0; })) << log();
   }
+  /// The daemon is started by this command, which becomes it, and with more NAME=VALUE.
+  void start_under(std::vector<std::string> command) { under_ = std::move(command); }
+  void start_with(std::vector<std::string> environment) { more_environment_ = std::move(environment); }
+  bool runs() { return !process_->poll().has_value(); }
   /// As a crash: without a chance to write anything.
   void kill() { process_->kill(); }
   void stop() {
@@ -67,6 +74,12 @@ class Agent {
       if (guest["name"] == name) return guest["state"];
     return "";
   }
+  /// What `ringside guests` says of one; null if it is not there.
+  Json guest(const std::string& name) const {
+    for (const Json& guest : guests())
+      if (guest["name"] == name) return guest;
+    return Json();
+  }
   std::string log() const { return read(folder_.file("agent.log")); }
   std::string read(const std::string& path) const {
     std::ifstream file(path);
@@ -95,6 +108,7 @@ class Agent {
     return {"RINGSIDE_STATE_DIR=" + folder_.file("state"), "RINGSIDE_CONTROL=" + control(), "NO_COLOR=1"};
   }
   const TemporaryFolder& folder_;
+  std::vector<std::string> under_, more_environment_;
   std::unique_ptr<Process> process_;
 };
 

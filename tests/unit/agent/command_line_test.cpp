@@ -90,6 +90,7 @@ TEST(CommandLine, HasTheVerbs) {
                                              "policy explain",
                                              "agent",
                                              "status",
+                                             "health",
                                              "guests",
                                              "findings",
                                              "findings list",

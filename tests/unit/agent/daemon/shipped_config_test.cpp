@@ -89,6 +89,7 @@ TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   EXPECT_EQ(all.breaker.per_host, defaults.breaker.per_host);
   EXPECT_EQ(all.breaker.within, defaults.breaker.within);
   EXPECT_EQ(all.evidence_bytes, defaults.evidence_bytes);
+  EXPECT_EQ(all.dump_bytes, defaults.dump_bytes);
   EXPECT_EQ(all.resolved_findings, defaults.resolved_findings);
   ASSERT_FALSE(all.outputs.empty());
   EXPECT_EQ(all.outputs[0].at_least, OutputConfig().at_least);

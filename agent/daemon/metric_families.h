@@ -37,7 +37,7 @@ struct MetricDescription {
   MetricType type;
   std::vector<std::string_view> labels;
   std::string_view help;      ///< one sentence, which /metrics says too
-  std::string_view labelled;  ///< what the labels can be, for the reference page; may be empty
+  std::string_view labelled;  ///< more about the labels, sentences for the reference page; may be empty
 };
 
 /// One of each Metric, in its order.

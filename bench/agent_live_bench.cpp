@@ -3,6 +3,7 @@
 // busy, and on many replayed ones (tests/lab/replay_guest).
 //   agent_live_bench [--guests 1,4,8] [--shared 1,4] [--busy 4] [--replays 1,50,100,200] [--seconds 60]
 //   [--rounds 40]
+#include "tests/e2e/support/process_use.h"
 #include "tests/lab/guest.h"
 #include "tests/lab/idt_gate.h"
 #include "tests/lab/recorded_guest.h"
@@ -29,25 +30,6 @@ using std::chrono::seconds;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-/// CPU time and resident memory of a process so far.
-struct Use {
-  double cpu_seconds = 0, anonymous_mib = 0;
-};
-Use use_of(pid_t pid) {
-  Use use;
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("RssAnon:")) use.anonymous_mib = std::stod(line.substr(8)) / 1024;
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  std::getline(stat, text);
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string field;
-  for (int i = 3; i <= 15 && fields >> field; ++i)
-    if (i >= 14) use.cpu_seconds += std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return use;
 }
 
 /// An agent that watches all sockets in a folder, on one CPU if asked, with a file of what it tells.

@@ -52,9 +52,10 @@ struct Config {
     std::string certificate_file, key_file, client_ca_file, token_file;
   } http;
   struct Policies {
-    std::vector<std::string> built_in{"*"};  ///< patterns of names
-    std::vector<std::string> paths;          ///< files and directories
-    std::vector<std::string> exceptions;     ///< files and directories
+    std::vector<std::string> built_in{"*"};                                         ///< patterns of names
+    std::vector<std::string> paths;                                                 ///< files and directories
+    std::vector<std::string> exceptions;                                            ///< files and directories
+    std::chrono::milliseconds unused_exceptions_after{30LL * 24 * 60 * 60 * 1000};  ///< 0: never told
   } policies;
   struct Watching {
     unsigned workers = 0;  ///< 0: as many as there are CPUs, 4 at most

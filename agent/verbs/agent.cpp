@@ -53,9 +53,10 @@ Outcome run_agent(Context& context, const Arguments& arguments) {
   options.sockets = arguments.sockets;
   options.control_socket = arguments.control;
   if (arguments.check) {
-    diagnostics = Daemon::check(options);
-    print_diagnostics(diagnostics, context);
-    if (!diagnostics.empty()) return Exit::usage;
+    const auto checked = Daemon::check(options);
+    print_diagnostics(checked.errors, context);
+    if (!checked.errors.empty()) return Exit::usage;
+    for (const auto& note : checked.notes) context.out << printable(note) << '\n';
     context.out << arguments.config << ": the configuration and all policies are right\n";
     return Exit::clean;
   }

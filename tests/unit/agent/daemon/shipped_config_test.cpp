@@ -75,6 +75,7 @@ TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   EXPECT_THAT(all.outputs, SizeIs(2));
   EXPECT_THAT(all.actions, SizeIs(1));
   EXPECT_EQ(all.policies.built_in, defaults.policies.built_in);
+  EXPECT_EQ(all.policies.unused_exceptions_after, defaults.policies.unused_exceptions_after);
   EXPECT_EQ(all.watching.workers, defaults.watching.workers);
   EXPECT_EQ(all.watching.memory, defaults.watching.memory);
   EXPECT_EQ(all.watching.msrs, defaults.watching.msrs);

@@ -164,6 +164,7 @@ class GuestSession {
     Tally checks;
     std::size_t findings = 0, undecided = 0;
     std::uint64_t ticks = 0, missed = 0, pauses = 0;
+    std::map<std::string, Moment> scanned;
     std::chrono::microseconds tick{0}, paused{0};
   } shown_state_;
 };

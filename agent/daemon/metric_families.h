@@ -15,6 +15,8 @@ enum class Metric {
   ticks,
   missed_ticks,
   look_duration,
+  scans,
+  last_scan,
   pause_duration,
   findings_open,
   findings_suppressed,
@@ -22,8 +24,12 @@ enum class Metric {
   actions,
   policy_info,
   policy_reloads,
+  exceptions,
   store_waiting,
   store_dropped,
+  outbox_depth,
+  outbox_sent,
+  outbox_dropped,
 };
 
 enum class MetricType { gauge, counter, histogram };

@@ -16,6 +16,12 @@ constexpr std::size_t kSettleAt = 64u << 10;  // noted bytes below which merging
 /// What is read again in one call: megabytes are compared while they are still in the CPU's cache.
 constexpr std::size_t kBatch = 256u << 10;
 
+/// Room to read into. One for each read set would be most of what a small one costs.
+struct Room {
+  Bytes buffer;
+  std::vector<memory::ReadRequest> requests;
+};
+
 bool general_equal(const CpuState& a, const CpuState& b) {
   return a.gpr == b.gpr && a.rip == b.rip && a.rflags == b.rflags && a.cpl == b.cpl && a.halted == b.halted &&
          a.es == b.es && a.cs == b.cs && a.ss == b.ss && a.ds == b.ds && a.fs == b.fs && a.gs == b.gs &&
@@ -110,8 +116,20 @@ void ReadSet::settle() {
   settled_ = true;
   std::stable_sort(pieces_.begin(), pieces_.end(),
                    [](const Piece& a, const Piece& b) { return a.gpa < b.gpa; });
+  // Read sets are most of what a watched guest costs in memory: what is kept is as large as it must be.
+  std::size_t count = 0, size = 0;
+  Gpa end{0};
+  for (const Piece& piece : pieces_) {
+    const bool apart = count == 0 || piece.gpa > end;
+    const Gpa piece_end = piece.gpa + piece.size;
+    count += apart ? 1 : 0;
+    size += apart ? piece.size : piece_end > end ? piece_end - end : 0;
+    end = apart ? piece_end : std::max(end, piece_end);
+  }
   std::vector<Piece> merged;
+  merged.reserve(count);
   Bytes bytes;
+  bytes.reserve(size);
   for (const Piece& piece : pieces_) {
     const std::byte* from = bytes_.data() + piece.offset;
     std::uint64_t known = 0;  // leading bytes of `piece` that are noted already
@@ -165,17 +183,20 @@ bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
   // Megabytes are compared piecemeal, while they are still in the CPU's cache; a guest that is stopped for
   // each read is stopped once.
   const std::size_t batch = memory.stops_guest() ? ~std::size_t{0} : kBatch;
+  thread_local Room shared;
+  Room large;  // what is read at once from a guest that stands still may be megabytes, and goes again
+  auto& [buffer, requests] = memory.stops_guest() ? large : shared;
   const auto equal = [&](std::size_t piece, std::size_t offset, const std::byte* now, std::size_t size) {
     return std::memcmp(now, bytes_.data() + pieces_[piece].offset + offset, size) == 0;
   };
   for (std::size_t first = 0; first < stretches_.size();) {
-    const Stretch& large = stretches_[first];
-    if (large.size > batch && large.count == 1) {
-      for (std::size_t done = 0; done < large.size; done += batch) {
-        const std::size_t size = std::min(batch, large.size - done);
-        buffer_.resize(std::max(buffer_.size(), size));
-        if (!memory.read(large.gpa + done, std::span(buffer_).first(size)) ||
-            !equal(large.first, done, buffer_.data(), size))
+    const Stretch& one = stretches_[first];
+    if (one.size > batch && one.count == 1) {
+      for (std::size_t done = 0; done < one.size; done += batch) {
+        const std::size_t size = std::min(batch, one.size - done);
+        buffer.resize(std::max(buffer.size(), size));
+        if (!memory.read(one.gpa + done, std::span(buffer).first(size)) ||
+            !equal(one.first, done, buffer.data(), size))
           return false;
       }
       ++first;
@@ -185,17 +206,16 @@ bool ReadSet::unchanged_in(memory::PhysicalMemory& memory) {
     do {
       size += stretches_[end++].size;
     } while (end < stretches_.size() && stretches_[end].size <= batch && size <= batch);
-    buffer_.resize(std::max(buffer_.size(), size));
-    // Spans are set each time: a copied read set must not read into the original's buffer.
-    requests_.clear();
+    buffer.resize(std::max(buffer.size(), size));
+    requests.clear();
     std::size_t used = 0;
     for (std::size_t i = first; i < end; ++i) {
-      requests_.push_back({stretches_[i].gpa, std::span(buffer_).subspan(used, stretches_[i].size)});
+      requests.push_back({stretches_[i].gpa, std::span(buffer).subspan(used, stretches_[i].size)});
       used += stretches_[i].size;
     }
-    memory.read(requests_);
+    memory.read(requests);
     for (std::size_t i = first; i < end; ++i) {
-      const memory::ReadRequest& request = requests_[i - first];
+      const memory::ReadRequest& request = requests[i - first];
       if (request.error) return false;
       for (std::size_t k = stretches_[i].first; k < stretches_[i].first + stretches_[i].count; ++k)
         if (!equal(k, 0, request.into.data() + (pieces_[k].gpa - stretches_[i].gpa), pieces_[k].size))

@@ -76,8 +76,6 @@ class ReadSet {
   bool settled_ = true;
   bool unreadable_ = false;
   RegisterGroups groups_ = RegisterGroups::none;
-  Bytes buffer_;
-  std::vector<memory::ReadRequest> requests_;
 };
 
 }  // namespace ringside::guest

@@ -8,7 +8,7 @@ add_executable(ringside_manual manual.cpp)
 target_link_libraries(ringside_manual PRIVATE ringside::options ringside::agent)
 target_compile_definitions(ringside_manual PRIVATE RINGSIDE_VERSION="${PROJECT_VERSION}")
 set(manual_pages "")
-foreach(page ringside.1 ringside.yaml.5 ringside-policy.7 ringside-tables.7)
+foreach(page ringside.1 ringside.yaml.5 ringside-metrics.7 ringside-policy.7 ringside-tables.7)
   string(REGEX MATCH "[0-9]$" section ${page})
   set(made ${CMAKE_CURRENT_BINARY_DIR}/${page})
   add_custom_command(OUTPUT ${made}.gz

@@ -3,6 +3,7 @@
 #include "agent/manual/manual.h"
 
 #include "agent/cli.h"
+#include "agent/metrics_reference.h"
 #include "agent/tables_reference.h"
 #include "agent/version.h"
 
@@ -45,6 +46,9 @@ int main(int argc, char** argv) {
     std::cout << manual_of_document(
         {"ringside-tables", 7, "tables that ringside's queries and policies ask", kVersion},
         tables_markdown());
+  } else if (page == "ringside-metrics.7") {
+    std::cout << manual_of_document({"ringside-metrics", 7, "metrics of ringside's agent", kVersion},
+                                    metrics_markdown());
   } else {
     std::cerr << "manual: no page " << page << '\n';
     return 2;

@@ -59,6 +59,10 @@ struct PendingCall {
   std::optional<Result<Json>> result;
 };
 
+/// Events that are taken within a second. QEMU itself holds most kinds back to one a second (monitor/monitor.c,
+/// monitor_qapi_event_conf); whoever sends more is read more slowly, so that others are not.
+constexpr unsigned kEventsASecond = 2'000;
+
 Error monitor_busy(milliseconds deadline) {
   return {Errc::monitor_busy, fmt::format("the monitor gave no greeting within {} ms", deadline.count()),
           "another client holds it, and QEMU serves one: give QEMU one more monitor "
@@ -75,7 +79,8 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
         executor_(stream_->executor()),
         machine_(options),
         more_to_write_(executor_, steady_clock::time_point::max()),
-        progress_(executor_) {}
+        progress_(executor_),
+        breath_(executor_) {}
 
   asio::awaitable<Result<void>> start(ConnectOptions options) {
     const auto pump_ended = [self = shared_from_this()](const std::exception_ptr& exception) {
@@ -138,6 +143,10 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
       if (!count) co_return self->lost(count.error());
       self->machine_.receive(ByteView(buffer).first(*count));
       self->act();
+      if (self->events_taken_ < kEventsASecond) continue;
+      if (self->ended_) co_return;
+      self->breath_.expires_at(self->second_began_ + std::chrono::seconds(1));
+      co_await self->breath_.async_wait(kTuple);
     }
   }
 
@@ -169,17 +178,28 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
         call->second->result = std::move(finished->result);
         call->second->timer.cancel();
       } else if (const auto* event = std::get_if<Event>(&*action)) {
+        count_event();
         events_.publish(*event);
       } else if (auto* ended = std::get_if<ClientMachine::Ended>(&*action)) {
         ended_ = std::move(ended->why);
         connected_ = false;
         stream_->close();
+        breath_.cancel();
       } else {
         ready_ = true;
       }
     }
     more_to_write_.cancel();
     progress_.cancel();
+  }
+
+  void count_event() {
+    const auto now = steady_clock::now();
+    if (now - second_began_ >= std::chrono::seconds(1)) {
+      second_began_ = now;
+      events_taken_ = 0;
+    }
+    ++events_taken_;
   }
 
   void lost(Error why) {
@@ -219,6 +239,9 @@ class Client::Connection : public std::enable_shared_from_this<Connection> {
   std::map<ClientMachine::CallId, std::shared_ptr<PendingCall>> calls_;
   asio::steady_timer more_to_write_;  ///< never expires: cancelled when there may be something to write
   asio::steady_timer progress_;       ///< cancelled when the machine has moved on; start() waits on it
+  asio::steady_timer breath_;         ///< the reader waits on it after too many events
+  steady_clock::time_point second_began_{};
+  unsigned events_taken_ = 0;  ///< since then
   bool ready_ = false;
   std::optional<Error> ended_;
   std::atomic<bool> connected_ = true;

@@ -10,7 +10,7 @@ namespace ringside::qmp {
 
 ClientMachine::ClientMachine(Options options)
     : options_(options),
-      decoder_(options.message_bound),
+      decoder_(std::min(options.message_bound, kGreetingBound)),
       negotiation_(options.first_id),
       next_id_(options.first_id + 1) {}
 
@@ -69,6 +69,7 @@ void ClientMachine::handle(Greeting&& greeting) {
   if (phase_ != Phase::greeting)
     return end({Errc::malformed, "the monitor greeted twice", "another program may share its connection"});
   greeting_ = std::move(greeting);
+  decoder_.set_bound(options_.message_bound);
   phase_ = Phase::negotiating;
   // Out-of-band execution is not asked for: no command that ringside uses is allowed there.
   negotiation_write_ = Write{negotiation_, encode_command("qmp_capabilities", Json(), negotiation_).value()};
@@ -87,17 +88,16 @@ void ClientMachine::handle(ErrorReply&& reply) {
   if (reply.id) return settle(*reply.id, std::move(result));
   // QEMU could not parse what it was sent, so it knows no id: that can only be the oldest of the commands it
   // has.
-  if (in_flight_.empty()) {
-    ++dropped_;
-    return;
-  }
-  settle(in_flight_.begin()->first, std::move(result));
+  // (Without any, it is the reply to none.)
+  settle(in_flight_.empty() ? 0 : in_flight_.begin()->first, std::move(result));
 }
 
 void ClientMachine::settle(CallId id, Result<Json> result) {
   const auto call = in_flight_.find(id);
   if (call == in_flight_.end()) {
     ++dropped_;  // to a former connection's command
+    if (++strange_ > kMostStrange)
+      end({Errc::malformed, "the monitor answers commands that nobody has given", {}});
     return;
   }
   const bool wanted = call->second == CallState::sent;

@@ -26,7 +26,7 @@ namespace ringside::qmp {
 class ClientMachine {
  public:
   struct Options {
-    std::size_t message_bound = 64u << 20;
+    std::size_t message_bound = 16u << 20;
     /// Commands that may be at the monitor at one time. One by default: QEMU runs them one by one anyway, and
     /// a command that was never sent can be withdrawn when its caller gives up, so that no `stop` comes late.
     std::size_t window = 1;
@@ -34,6 +34,9 @@ class ClientMachine {
     /// ids.
     std::uint64_t first_id = 1;
   };
+  /// Replies to commands that were never given, beyond which the connection ends. A former connection leaves one
+  /// or two.
+  static constexpr std::size_t kMostStrange = 100;
   using CallId = std::uint64_t;
 
   /// Life of a call. `abandoned`: sent, but nobody waits any more; its reply is consumed and dropped.
@@ -97,6 +100,7 @@ class ClientMachine {
   std::deque<Action> actions_;
   std::optional<Error> ended_;
   std::size_t dropped_ = 0;
+  std::size_t strange_ = 0;  ///< of those, replies to commands that this connection never gave
 };
 
 }  // namespace ringside::qmp

@@ -15,6 +15,9 @@ namespace ringside::qmp {
 /// Deepest nesting of a message, QEMU's own bound on what it reads (qobject/json-streamer.c, MAX_NESTING).
 /// Copying and printing a Json value recurses, so depth is bounded before it is parsed.
 inline constexpr std::size_t kDepthBound = 1024;
+/// Longest message before a monitor has greeted: a greeting has some hundred bytes, and whoever sends more is
+/// none.
+inline constexpr std::size_t kGreetingBound = 64u << 10;
 /// Most values in one message: a parsed value takes many times the bytes that it has on the wire.
 inline constexpr std::size_t kValueBound = 1u << 20;
 
@@ -25,6 +28,8 @@ class Decoder {
   explicit Decoder(std::size_t message_bound) : bound_(message_bound) {}
 
   void feed(ByteView bytes);
+  /// The bound of messages from now on, the one that is being read included.
+  void set_bound(std::size_t message_bound) { bound_ = message_bound; }
   /// The next complete message, or nullopt if more bytes are needed. Errors: `malformed`, `oversized`; no
   /// message can be told from the next one after an error, so it is given again on every later call.
   Result<std::optional<Message>> next();

@@ -64,7 +64,8 @@ std::string fish_completion(const Command& root) {
       out += where;
       for (const auto& name : option.names)
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
-      if (option.takes_value) out += " -r" + value(option.value);
+      // -x: a value, and no file for it.
+      if (option.takes_value) out += (option.value.file ? " -r" : " -x") + value(option.value);
       out += " -d " + quoted(option.help);
     }
     for (const auto& argument : command->arguments)

@@ -52,9 +52,10 @@ struct Config {
     std::string certificate_file, key_file, client_ca_file, token_file;
   } http;
   struct Policies {
-    std::vector<std::string> built_in{"*"};  ///< patterns of names
-    std::vector<std::string> paths;          ///< files and directories
-    std::vector<std::string> exceptions;     ///< files and directories
+    std::vector<std::string> built_in{"*"};                                         ///< patterns of names
+    std::vector<std::string> paths;                                                 ///< files and directories
+    std::vector<std::string> exceptions;                                            ///< files and directories
+    std::chrono::milliseconds unused_exceptions_after{30LL * 24 * 60 * 60 * 1000};  ///< 0: never told
   } policies;
   struct Watching {
     unsigned workers = 0;  ///< 0: as many as there are CPUs, 4 at most
@@ -70,6 +71,7 @@ struct Config {
   std::vector<ActionRule> actions;
   Breaker breaker;
   std::uint64_t evidence_bytes = std::uint64_t{1} << 30;
+  std::uint64_t dump_bytes = std::uint64_t{64} << 30;
   std::uint64_t resolved_findings = 10'000;  ///< how many are remembered
   std::vector<OutputConfig> outputs;
 };

@@ -182,13 +182,15 @@ void ConfigReader::http(const YAML::Node& node) {
 }
 
 void ConfigReader::policies_(const YAML::Node& node) {
-  const Mapping mapping(diagnosis_, node, "policies", {"builtIn", "paths", "exceptions"});
+  const Mapping mapping(diagnosis_, node, "policies",
+                        {"builtIn", "paths", "exceptions", "unusedExceptionsAfter"});
   if (mapping.has("builtIn")) {
     config_.policies.built_in.clear();
     texts(mapping, "builtIn", config_.policies.built_in);
   }
   texts(mapping, "paths", config_.policies.paths);
   texts(mapping, "exceptions", config_.policies.exceptions);
+  duration(mapping, "unusedExceptionsAfter", config_.policies.unused_exceptions_after);
 }
 
 void ConfigReader::watching(const YAML::Node& node) {
@@ -260,8 +262,9 @@ void ConfigReader::action_rule(const YAML::Node& node) {
 }
 
 void ConfigReader::keeping(const YAML::Node& node) {
-  const Mapping mapping(diagnosis_, node, "keep", {"evidence", "resolvedFindings"});
+  const Mapping mapping(diagnosis_, node, "keep", {"evidence", "dumps", "resolvedFindings"});
   size(mapping, "evidence", config_.evidence_bytes);
+  size(mapping, "dumps", config_.dump_bytes);
   number(mapping, "resolvedFindings", std::uint64_t{0}, std::uint64_t{10'000'000}, config_.resolved_findings);
 }
 

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -83,8 +84,28 @@ Result<std::string> restore_violation(guest::live::LiveGuest& guest, const polic
   return fmt::format("{} put back: compared, written, read back", counted(plan.steps.size(), "place"));
 }
 
+namespace {
+
+constexpr const char* kUnfinished = ".part";
+
+std::uint64_t size_of_files(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code error, no_file;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+    if (const auto size = it->file_size(no_file); !no_file) bytes += size;
+  return bytes;
+}
+
+}  // namespace
+
+void remove_broken_dumps(const std::string& directory) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == kUnfinished) ::unlink(it->path().c_str());
+}
+
 Result<std::string> dump_guest(guest::live::LiveGuest& guest, const std::string& directory,
-                               const std::string& name) {
+                               const std::string& name, std::uint64_t bound) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) return fail(Errc::io, directory + ": " + error.message());
@@ -96,7 +117,11 @@ Result<std::string> dump_guest(guest::live::LiveGuest& guest, const std::string&
       std::uint64_t{space.f_bavail} * space.f_frsize < ram + (ram >> 3))
     return fail(Errc::io,
                 fmt::format("{} has not enough room for {} of guest memory", directory, human_size(ram)));
-  const std::string path = directory + '/' + name;
+  if (const std::uint64_t there = size_of_files(directory); there > bound || bound - there < ram)
+    return fail(Errc::unavailable,
+                fmt::format("{} of guest memory would not fit: {} holds {} of the {} that keep.dumps allows",
+                            human_size(ram), directory, human_size(there), human_size(bound)));
+  const std::string finished = directory + '/' + name, path = finished + kUnfinished;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return fail(Errc::io, path + ": " + std::strerror(errno));
   const auto done = [&]() -> Result<void> {
@@ -115,7 +140,9 @@ Result<std::string> dump_guest(guest::live::LiveGuest& guest, const std::string&
     ::unlink(path.c_str());
     return fail(done.error());
   }
-  return "memory dumped to " + path;
+  if (::rename(path.c_str(), finished.c_str()) != 0)
+    return fail(Errc::io, finished + ": " + std::strerror(errno));
+  return "memory dumped to " + finished;
 }
 
 }  // namespace ringside::agent

@@ -45,8 +45,10 @@ Result<std::string> restore_violation(guest::live::LiveGuest& guest, const polic
                                       const policies::CheckResult& result,
                                       const policies::Violation& violation);
 /// Writes the guest's memory as an ELF core into `directory` by dump-guest-memory, which stops the guest
-/// until it is done (QEMU dump/dump.c).
+/// until it is done (QEMU dump/dump.c). Dumps in `directory` are `bound` bytes together at most.
 Result<std::string> dump_guest(guest::live::LiveGuest& guest, const std::string& directory,
-                               const std::string& name);
+                               const std::string& name, std::uint64_t bound);
+/// Removes what dumps that were never finished have left there.
+void remove_broken_dumps(const std::string& directory);
 
 }  // namespace ringside::agent

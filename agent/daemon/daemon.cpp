@@ -2,6 +2,8 @@
 #include "agent/daemon/daemon.h"
 
 #include "agent/control_socket.h"
+#include "agent/daemon/actions.h"
+#include "agent/daemon/exception_findings.h"
 #include "agent/daemon/guest_list.h"
 #include "agent/daemon/metrics.h"
 #include "agent/daemon/rules_loader.h"
@@ -21,12 +23,16 @@
 #include "agent/tables_reference.h"
 #include "agent/version.h"
 #include "guest/live/freeze_journal.h"
+#include "guest/live/golden_files.h"
+#include "guest/live/kernel_store.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 namespace ringside::agent {
@@ -116,6 +122,7 @@ struct Daemon::Impl final : AgentApi {
   std::unique_ptr<StateDatabase> database;
   std::unique_ptr<Journal> journal;
   std::unique_ptr<FindingStore> store;
+  std::unique_ptr<ExceptionUses> exception_uses;
   std::unique_ptr<EvidenceStore> evidence;
   AgentEvents events;
   std::unique_ptr<Ledger> ledger;
@@ -129,7 +136,7 @@ struct Daemon::Impl final : AgentApi {
 
   std::mutex rules_mutex;
   std::shared_ptr<const Rules> rules;
-  std::vector<std::string> files;
+  std::vector<std::string> files, notes;
   std::string files_fingerprint, load_error;
   Moment loaded_at{};
 
@@ -139,6 +146,7 @@ struct Daemon::Impl final : AgentApi {
   std::vector<std::unique_ptr<GuestSource>> sources;
   std::vector<std::unique_ptr<HttpServer>> servers;
   steady_clock::time_point next_files{}, next_tidy{};
+  std::atomic<bool> tidy_soon = false;  ///< set by whoever reloads
 };
 
 Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics) {
@@ -149,16 +157,24 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
                          counted(diagnostics.size(), "error") + " in the configuration; nothing was started"},
                         Exit::usage));
   }
-  rules = std::move(loaded.rules);
+  rules = loaded.rules;
   files = std::move(loaded.files);
+  notes = std::move(loaded.notes);
+  for (const auto& note : notes) log::info(note);
   files_fingerprint = fingerprint_of(files);
   loaded_at = wall_clock();
   if (auto opened = open_state(); !opened) return fail(Failure(std::move(opened).error(), Exit::internal));
+  if (const auto used = exception_uses->used())
+    loaded.rules->exceptions.count_as_used(*used);
+  else
+    return fail(Failure(used.error(), Exit::internal));
   give_frozen_back();
   scheduler = std::make_unique<Scheduler>(workers_of(rules->config));
   list = std::make_unique<GuestList>(
       SessionTools{
-          loop, state->path(), *ledger, *store, *evidence, breaker, metrics_, names,
+          loop, state->path(), std::make_shared<guest::live::KernelStore>(state->path()),
+          std::make_shared<guest::live::GoldenFiles>(state->path()), *ledger, *store, *evidence, breaker,
+          metrics_, names,
           [this](const std::string& id, const std::string& uuid) { registry->learn_uuid(id, uuid); }},
       *scheduler, rules);
   ledger->note("agent.started", {{"version", kVersion}, {"pid", ::getpid()}}, wall_clock());
@@ -169,9 +185,11 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
 
 Result<void> Daemon::Impl::open_state() {
   RINGSIDE_TRY(state, StateDirectory::open());
+  remove_broken_dumps(state->path() + "/dumps");
   RINGSIDE_TRY(database, StateDatabase::open(state->agent_database()));
   journal = std::make_unique<Journal>(*database);
   store = std::make_unique<FindingStore>(*database, *journal);
+  exception_uses = std::make_unique<ExceptionUses>(*database);
   RINGSIDE_TRY(
       evidence,
       EvidenceStore::open(
@@ -345,9 +363,13 @@ Result<Json> Daemon::Impl::load_anew(const std::string& who) {
   loaded.rules->exceptions.carry_uses(rules->exceptions);
   rules = loaded.rules;
   files = std::move(loaded.files);
+  if (notes != loaded.notes)
+    for (const auto& note : loaded.notes) log::info(note);
+  notes = std::move(loaded.notes);
   files_fingerprint = fingerprint_of(files);
   loaded_at = wall_clock();
   list->replace_rules(rules);
+  tidy_soon = true;  // exceptions may be others
   const auto outputs_before = outputs_config;
   if (auto begun = start_outputs(rules->config.outputs); !begun) {
     log::warning("outputs: " + begun.error().message + "; those of before go on");
@@ -365,13 +387,21 @@ void Daemon::Impl::turn() {
   notice_changes();
   list->tidy();
   ledger->flush();
-  if (steady_clock::now() < next_tidy) return;
+  if (!tidy_soon.exchange(false) && steady_clock::now() < next_tidy) return;
   next_tidy = steady_clock::now() + seconds(60);
-  const std::uint64_t keep = [&] {
+  // A look that evaluates everything takes tens of megabytes for a moment, on whichever thread: without this
+  // each thread's arena keeps as much for the next time.
+  ::malloc_trim(0);
+  const auto in_force = [&] {
     const std::lock_guard lock(rules_mutex);
-    return rules->config.resolved_findings;
+    return rules;
   }();
-  if (auto forgotten = store->forget_resolved(keep); !forgotten)
+  if (auto told = tell_exceptions(*exception_uses, in_force->exceptions,
+                                  in_force->config.policies.unused_exceptions_after, host_name(), *store,
+                                  *ledger, wall_clock());
+      !told)
+    log::warning("exceptions: " + told.error().message);
+  if (auto forgotten = store->forget_resolved(in_force->config.resolved_findings); !forgotten)
     log::warning("old findings: " + forgotten.error().message);
 }
 
@@ -423,6 +453,7 @@ Json Daemon::Impl::status() {
            {{"count", rules->policies.size()},
             {"checks", checks},
             {"loaded_at", rfc3339(loaded_at)},
+            {"notes", notes},
             {"error", load_error.empty() ? Json() : Json(load_error)}}},
           {"outputs", to},
           {"store",
@@ -516,8 +547,9 @@ Attempt<std::unique_ptr<Daemon>> Daemon::start(Options options,
   return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
 }
 
-std::vector<policies::Diagnostic> Daemon::check(const Options& options) {
-  return load_rules(options.config_file, options.must_exist).errors;
+Daemon::Checked Daemon::check(const Options& options) {
+  auto loaded = load_rules(options.config_file, options.must_exist);
+  return {std::move(loaded.errors), std::move(loaded.notes)};
 }
 
 AgentApi& Daemon::api() {

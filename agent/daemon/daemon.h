@@ -26,8 +26,12 @@ class Daemon final {
   static Attempt<std::unique_ptr<Daemon>> start(Options options,
                                                 std::vector<policies::Diagnostic>& diagnostics);
   ~Daemon();
+  struct Checked {
+    std::vector<policies::Diagnostic> errors;
+    std::vector<std::string> notes;  ///< what is right, and may not be what was meant: a line each
+  };
   /// What is wrong with the configuration and the policies; nothing is started.
-  static std::vector<policies::Diagnostic> check(const Options& options);
+  static Checked check(const Options& options);
 
   /// Runs until a signal says stop (SIGINT, SIGTERM). SIGHUP loads the configuration anew.
   void run();

@@ -65,6 +65,7 @@ void GuestList::stop() {
     entries_.clear();
     ending_.clear();
   }
+  for (const auto& entry : all) entry.session->hurry();
   for (const auto& entry : all) scheduler_.remove(entry.job);
 }
 

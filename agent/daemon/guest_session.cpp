@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/daemon/guest_session.h"
 
+#include "agent/baseline_acceptance.h"
 #include "agent/baseline_taking.h"
 #include "agent/daemon/evidence_of.h"
 #include "agent/libvirt/connect.h"
@@ -24,6 +25,13 @@ namespace {
 
 /// How often what changes without an event is looked at: memory that was plugged, last_seen on disk.
 constexpr std::chrono::seconds kNowAndThen{30};
+/// Events of QEMU that cannot wait are taken up this often, however many come: a guest can reset itself over and
+/// over.
+constexpr milliseconds kBetweenEvents{200};
+/// A monitor that has answered all this time without an end to what was to be asked.
+constexpr std::chrono::seconds kLongestAttach{60};
+/// A connection that is lost sooner than this counts as one more failure to attach.
+constexpr std::chrono::seconds kStands{10};
 constexpr std::size_t kMostToOpen = 100;  // findings of one look that get evidence
 
 Moment wall_clock() {
@@ -113,14 +121,18 @@ std::optional<Scheduler::Clock::time_point> GuestSession::step() {
       why = end_why_;
     }
     if (guest_) guest_ended(why);
-    resolve_all(why);
+    resolve_all(why, /*unwatched_too=*/true);
     set_state(State::gone, why);
     return std::nullopt;
   }
   use_rules();
   if (!guest_) return attach();
-  handle_events();
-  if (!guest_) return Clock::now();
+  const auto now = Clock::now();
+  if (woken_ && now < calm_until_) return calm_until_;
+  if (woken_.exchange(false)) calm_until_ = now + kBetweenEvents;
+  const auto try_again = handle_events();
+  if (!guest_) return try_again;
+  attachment_stands();
   return watch();
 }
 
@@ -168,7 +180,20 @@ std::optional<Scheduler::Clock::time_point> GuestSession::attach() {
   auto options = attach_options(tools_.loop, candidate_.endpoint, connect);
   options.backend = rules_->config.watching.memory;
   options.state_directory = tools_.state_directory;
+  options.kernels = tools_.kernels;
+  options.golden = tools_.golden;
+  options.may_go_on = [this, until = Clock::now() + kLongestAttach]() -> Result<void> {
+    if (ended_ || hurried_) return fail(Errc::cancelled, "attaching was called off");
+    // Once it is attached to, this holds back no more.
+    if (attaching_ && Clock::now() > until)
+      return fail(Errc::deadline, fmt::format("the monitor answers, but attaching took more than {}",
+                                              human_duration(kLongestAttach)));
+    return {};
+  };
+  attaching_ = true;
   auto guest = guest::live::LiveGuest::attach(tools_.loop, std::move(options));
+  attaching_ = false;
+  if (!guest && (ended_ || hurried_)) return Clock::now() + kBetweenEvents;
   if (!guest) return failed(guest.error());
   auto evaluator = policies::Evaluator::create(rules_->policies);
   if (!evaluator) return failed(evaluator.error());
@@ -207,14 +232,11 @@ std::optional<Scheduler::Clock::time_point> GuestSession::failed(const Error& er
 }
 
 void GuestSession::attached() {
-  failing_since_.reset();
-  failures_ = 0;
+  attached_at_ = Clock::now();
   const auto& info = guest_->info();
   facts_.key = info.key();
   facts_.uuid = info.uuid;
-  // It may have been told under either, also by an agent before this one.
-  resolve_unwatched(candidate_.id);
-  resolve_unwatched(facts_.key);
+  if (failures_ == 0) resolve_unwatched();
   tools_.names.attached(candidate_.id, facts_.key);
   if (!facts_.uuid.empty() && candidate_.uuid.empty()) tools_.learned(candidate_.id, facts_.uuid);
   if (!info.name.empty()) facts_.name = tools_.names.claim(candidate_.id, info.name, info.target);
@@ -234,14 +256,15 @@ void GuestSession::attached() {
     shown_state_.kernel.clear();
     shown_state_.build_id.clear();
   }
-  reset_ = shut_down_ = false;
+  woken_ = reset_ = shut_down_ = false;
   subscription_ = guest_->monitor().subscribe([this](const qmp::Event& event) {
     if (event.kind == qmp::EventKind::reset) reset_ = true;
     if (event.kind == qmp::EventKind::shutdown) shut_down_ = true;
     // libvirt was away: the guest may have been reset unseen.
     const bool missed = event.name == libvirt::kEventsMissed;
     if (missed) look_for_kernel_ = true;
-    if ((event.kind != qmp::EventKind::other || missed) && wake_) wake_();
+    if ((event.kind == qmp::EventKind::other && !missed) || woken_.exchange(true)) return;
+    if (wake_) wake_();
   });
   // The way to MSRs is calibrated once a build of QEMU, which stops the guest for some milliseconds; where it
   // cannot be, checks on MSRs are unknown.
@@ -254,6 +277,7 @@ void GuestSession::attached() {
   take_over_open_findings();
   has_baseline_ = false;
   kernel_key_.clear();
+  paused_for_.clear();
   plan_.begin(rules_->policies, Clock::now());
   next_map_ = next_seen_ = Clock::now() + kNowAndThen;
   // Only a look tells whether its kernel has booted.
@@ -262,11 +286,21 @@ void GuestSession::attached() {
   tell("attached", fmt::format("attached to {} (memory by {})", info.target, info.backend));
 }
 
-void GuestSession::resolve_unwatched(const std::string& key) {
-  FindingRecord record;
-  record.kind = FindingRecord::Kind::unwatched;
-  record.guest = key;
-  tools_.ledger.resolve(finding_id(record), "the guest is watched", wall_clock());
+/// It may have been told under either key, also by an agent before this one.
+void GuestSession::resolve_unwatched() {
+  failing_since_.reset();
+  for (const auto& key : {candidate_.id, facts_.key}) {
+    FindingRecord record;
+    record.kind = FindingRecord::Kind::unwatched;
+    record.guest = key;
+    tools_.ledger.resolve(finding_id(record), "the guest is watched", wall_clock());
+  }
+}
+
+void GuestSession::attachment_stands() {
+  if (failures_ == 0 || Clock::now() - attached_at_ < kStands) return;
+  failures_ = 0;
+  resolve_unwatched();
 }
 
 /// What is open of this guest, of an earlier session or of other rules: it is over once its check says so, or
@@ -309,20 +343,22 @@ void GuestSession::detach() {
   suppressed_.clear();
 }
 
-void GuestSession::resolve_all(const std::string& why) {
+void GuestSession::resolve_all(const std::string& why, bool unwatched_too) {
   if (!tools_.names.alone(candidate_.id, facts_.key)) return;  // it has not ended: another session watches it
   FindingStore::Filter open;
   open.guest = facts_.key;
   open.state = FindingRecord::State::open;
   open.limit = 100'000;
   if (const auto left = tools_.findings.list(open))
-    for (const auto& record : *left) tools_.ledger.resolve(record.id, why, wall_clock());
+    for (const auto& record : *left)
+      if (unwatched_too || record.kind != FindingRecord::Kind::unwatched)
+        tools_.ledger.resolve(record.id, why, wall_clock());
 }
 
 void GuestSession::guest_ended(const std::string& why) {
   tell("detached", why);
   detach();
-  resolve_all(why);
+  resolve_all(why, /*unwatched_too=*/false);
   set_state(State::attaching, why);
 }
 
@@ -336,14 +372,18 @@ void GuestSession::begin_boot(const std::string& what, const std::string& text) 
   set_state(State::booting);
 }
 
-void GuestSession::handle_events() {
+std::optional<Scheduler::Clock::time_point> GuestSession::handle_events() {
   if (!guest_->monitor().connected()) {
-    guest_ended(shut_down_ ? "the guest has shut down" : "QEMU has ended or closed the connection");
-    failures_ = 0;
-    return;
+    const std::string why =
+        shut_down_ ? "the guest has shut down" : "QEMU has ended or closed the connection";
+    guest_ended(why);
+    // Whoever lets everybody in and throws them out again is not tried over and over.
+    if (failures_ != 0 || Clock::now() - attached_at_ < kStands) return failed({Errc::closed, why, {}});
+    return Clock::now();
   }
   if (look_for_kernel_.exchange(false)) notice_other_kernel();
   if (reset_.exchange(false)) begin_boot("reset", "the guest was reset; it is judged again once it is up");
+  return std::nullopt;
 }
 
 /// A kernel that another one started (kexec) comes without an event. It is found by what it is.
@@ -402,20 +442,23 @@ void GuestSession::booted() {
 }
 
 Result<void> GuestSession::learn(const char* why) {
-  RINGSIDE_TRY(auto baseline, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_TRY(const auto baseline, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_CHECK(keep_baseline(baseline));
+  tools_.ledger.note("baseline.taken",
+                     {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},
+                     wall_clock());
+  tell("baseline", fmt::format("baseline taken ({})", why));
+  return {};
+}
+
+Result<void> GuestSession::keep_baseline(const policies::Baseline& baseline) {
   auto store = open_baselines();
   if (!store) return fail(store.error().error);
   RINGSIDE_CHECK((*store)->save(baseline));
   RINGSIDE_CHECK(evaluator_->set_baseline(&baseline));
   has_baseline_ = true;
-  tools_.ledger.note("baseline.taken",
-                     {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},
-                     wall_clock());
-  {
-    const std::lock_guard lock(shown_);
-    shown_state_.baseline = rfc3339(baseline.taken);
-  }
-  tell("baseline", fmt::format("baseline taken ({})", why));
+  const std::lock_guard lock(shown_);
+  shown_state_.baseline = rfc3339(baseline.taken);
   return {};
 }
 
@@ -618,10 +661,15 @@ void GuestSession::act(const FindingRecord& record, const policies::CheckResult&
       continue;
     }
     auto done = [&]() -> Result<std::string> {
-      if (action == "pause") return pause_guest(*guest_);
+      if (action == "pause") {
+        auto paused = pause_guest(*guest_);
+        if (paused) paused_for_ = record.id;
+        return paused;
+      }
       if (action == "dump")
         return dump_guest(*guest_, tools_.state_directory + "/dumps",
-                          fmt::format("{}-{}.elf", record.id, now.time_since_epoch().count()));
+                          fmt::format("{}-{}.elf", record.id, now.time_since_epoch().count()),
+                          rules_->config.dump_bytes);
       const auto baseline = load_baseline(facts_.key);
       return restore_violation(*guest_, baseline && *baseline && has_baseline_ ? &**baseline : nullptr,
                                result, violation);
@@ -643,6 +691,7 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
   tools_.metrics.look(facts_.name, took);
   const auto status = guest_->monitor().call(qmp::query_status());
   const bool running = status && status->running;
+  if (running) paused_for_.clear();
   const std::lock_guard lock(shown_);
   auto& shown = shown_state_;
   const State state = looks_->booting()    ? State::booting
@@ -650,7 +699,9 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
                                            : State::stopped;
   if (shown.state != state) shown.since = wall_clock();
   shown.state = state;
-  shown.why = state == State::stopped ? "the guest does not run: " + status->status : "";
+  shown.why = state != State::stopped ? look.unread.value_or("")
+              : paused_for_.empty()   ? "the guest does not run: " + status->status
+                                      : fmt::format("ringside paused it for finding {}; `cont` lets it run", paused_for_);
   shown.last_tick = wall_clock();
   shown.checks = tally;
   shown.findings = looks_->findings().open().size();
@@ -737,7 +788,21 @@ Result<Json> GuestSession::accept(const FindingRecord& finding, const std::strin
   const std::lock_guard lock(working_);
   if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
   if (looks_->booting()) return fail(Errc::unavailable, facts_.name + " is booting");
-  RINGSIDE_CHECK(learn("accepted"));
+  const policies::Check* check = nullptr;
+  for (const auto& policy : rules_->policies)
+    for (const auto& one : policy.checks)
+      if (policy.name == finding.policy && one.id == finding.check) check = &one;
+  if (check == nullptr)
+    return fail(Errc::unavailable,
+                fmt::format("{}/{} is not in force any more", finding.policy, finding.check));
+  auto store = open_baselines();
+  if (!store) return fail(store.error().error);
+  RINGSIDE_TRY(auto before, (*store)->load(facts_.key));
+  if (!before || !has_baseline_)
+    return fail(Errc::unavailable, facts_.name + " has no baseline; it learns one as it is watched");
+  RINGSIDE_TRY(const auto now, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_TRY(const auto accepted, accept_into(std::move(*before), now, *check, finding.row));
+  RINGSIDE_CHECK(keep_baseline(accepted));
   tools_.ledger.note("baseline.accepted",
                      {{"guest", facts_.key}, {"finding", finding.id}, {"by", by}, {"note", note}},
                      wall_clock());

@@ -32,6 +32,9 @@ namespace ringside::agent {
 struct SessionTools {
   io::EventLoop& loop;
   std::string state_directory;
+  /// What is known of kernels, once for all guests.
+  std::shared_ptr<guest::live::KernelStore> kernels;
+  std::shared_ptr<guest::live::GoldenFiles> golden;
   Ledger& ledger;
   FindingStore& findings;
   EvidenceStore& evidence;
@@ -66,6 +69,8 @@ class GuestSession {
   std::optional<Scheduler::Clock::time_point> step();
   /// New rules, from the next step on.
   void replace_rules(std::shared_ptr<const Rules> rules);
+  /// The agent is to end: what takes long is called off.
+  void hurry() { hurried_ = true; }
   /// Detaches for good. `why`: of the guest's end, in words.
   void end(const std::string& why);
 
@@ -88,20 +93,24 @@ class GuestSession {
   void attached();
   void detach();
   Clock::time_point watch();
-  void handle_events();
+  /// If the guest has gone: when to try again.
+  std::optional<Clock::time_point> handle_events();
   void guest_ended(const std::string& why);
   void begin_boot(const std::string& what, const std::string& text);
   void notice_other_kernel();
   void booted();
   void use_rules();
   Result<void> learn(const char* why);
+  Result<void> keep_baseline(const policies::Baseline& baseline);
   void take_changes(const Looks::Look& look, Moment now);
   void resolved(const Finding& finding, Moment now);
   void act(const FindingRecord& record, const policies::CheckResult& result,
            const policies::Violation& violation, Moment now);
   void resolve_stale(const Looks::Look& look, Moment now);
-  void resolve_all(const std::string& why);
-  void resolve_unwatched(const std::string& key);
+  void resolve_all(const std::string& why, bool unwatched_too);
+  void resolve_unwatched();
+  /// A connection that has lasted counts as success.
+  void attachment_stands();
   void take_over_open_findings();
   FindingRecord record_of(const Finding& finding) const;
   std::optional<std::string> exception_for(const Finding& finding, Moment now) const;
@@ -127,9 +136,10 @@ class GuestSession {
   GuestFacts facts_;
   bool has_baseline_ = false;
   std::string kernel_key_;  ///< build id and slide of the kernel that is judged
+  std::string paused_for_;  ///< the finding for which it was paused, while it stands still
   unsigned failures_ = 0;
   std::optional<Clock::time_point> failing_since_;
-  Clock::time_point next_map_{}, next_seen_{};
+  Clock::time_point attached_at_{}, next_map_{}, next_seen_{}, calm_until_{};
   /// Open findings of before this session, by "policy/check": resolved once their check says that they are no
   /// more.
   std::map<std::string, std::set<std::string>> stale_;
@@ -137,7 +147,9 @@ class GuestSession {
   std::map<std::string, std::optional<std::string>>
       suppressed_;  ///< exceptions of open findings, by their id
 
-  std::atomic<bool> reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false};
+  std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false},
+      hurried_{false};
+  bool attaching_ = false;  ///< for the worker only
   mutable std::mutex shown_;  ///< for what describe() and summary() show
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;

@@ -2,6 +2,7 @@
 #include "agent/daemon/metrics.h"
 
 #include "agent/daemon/guest_summary.h"
+#include "agent/daemon/metric_families.h"
 #include "agent/version.h"
 
 #include <prometheus/counter.h>
@@ -11,66 +12,85 @@
 #include <prometheus/text_serializer.h>
 
 #include <map>
+#include <mutex>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
 
 namespace ringside::agent {
 
 namespace {
 
-using Labels = std::map<std::string, std::string>;
+using Values = std::vector<std::string>;
 
 double seconds_of(std::chrono::microseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-prometheus::Histogram::BucketBoundaries duration_buckets() {
-  return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+/// The family's labels with `values`, one each.
+std::map<std::string, std::string> labels_of(const MetricDescription& family, const Values& values) {
+  if (values.size() != family.labels.size())
+    throw std::logic_error("not all labels of " + std::string(family.name));
+  std::map<std::string, std::string> labels;
+  for (std::size_t i = 0; i < values.size(); ++i) labels.emplace(family.labels[i], values[i]);
+  return labels;
 }
+
+/// Families by their description, registered when they are first used. Not thread-safe.
+template <class Kind>
+class Families {
+ public:
+  explicit Families(prometheus::Registry& registry) : registry_(registry) {}
+  template <class... Arguments>
+  Kind& use(Metric metric, const Values& values, Arguments&&... arguments) {
+    const auto& about = describe(metric);
+    auto& family = families_[metric];
+    if (family == nullptr)
+      family = &builder().Name(std::string(about.name)).Help(std::string(about.help)).Register(registry_);
+    return family->Add(labels_of(about, values), std::forward<Arguments>(arguments)...);
+  }
+
+ private:
+  static auto builder() {
+    if constexpr (std::is_same_v<Kind, prometheus::Gauge>)
+      return prometheus::BuildGauge();
+    else if constexpr (std::is_same_v<Kind, prometheus::Counter>)
+      return prometheus::BuildCounter();
+    else
+      return prometheus::BuildHistogram();
+  }
+  prometheus::Registry& registry_;
+  std::map<Metric, prometheus::Family<Kind>*> families_;
+};
 
 /// A page's own families: what is, not what was counted.
 class Page {
  public:
-  void gauge(const std::string& name, const std::string& help, const Labels& labels, double value) {
-    auto& family = gauges_.try_emplace(name, nullptr).first->second;
-    if (family == nullptr) family = &prometheus::BuildGauge().Name(name).Help(help).Register(registry_);
-    family->Add(labels).Set(value);
-  }
-  void counter(const std::string& name, const std::string& help, const Labels& labels, double value) {
-    auto& family = counters_.try_emplace(name, nullptr).first->second;
-    if (family == nullptr) family = &prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
-    family->Add(labels).Increment(value);
+  void gauge(Metric metric, const Values& values, double value) { gauges_.use(metric, values).Set(value); }
+  void counter(Metric metric, const Values& values, double value) {
+    counters_.use(metric, values).Increment(value);
   }
   std::vector<prometheus::MetricFamily> collect() const { return registry_.Collect(); }
 
  private:
   prometheus::Registry registry_;
-  std::map<std::string, prometheus::Family<prometheus::Gauge>*> gauges_;
-  std::map<std::string, prometheus::Family<prometheus::Counter>*> counters_;
+  Families<prometheus::Gauge> gauges_{registry_};
+  Families<prometheus::Counter> counters_{registry_};
 };
 
-void describe(Page& page, const GuestSummary& guest) {
+void describe_guest(Page& page, const GuestSummary& guest) {
   const std::string& name = guest.facts.name;
-  const bool up = guest.state == GuestState::watched;
-  page.gauge("ringside_guest_info", "What is known of a guest; always 1.",
-             {{"guest", name},
-              {"uuid", guest.facts.uuid},
-              {"kernel_release", guest.kernel},
-              {"build_id", guest.build_id},
-              {"backend", guest.backend}},
-             1);
-  page.gauge("ringside_guest_up", "1 if the guest is attached to, has booted, runs and is watched.",
-             {{"guest", name}}, up ? 1 : 0);
-  for (const auto& [state, count] :
+  page.gauge(Metric::guest_info, {name, guest.facts.uuid, guest.kernel, guest.build_id, guest.backend}, 1);
+  page.gauge(Metric::guest_up, {name}, guest.state == GuestState::watched ? 1 : 0);
+  for (const auto& [verdict, count] :
        {std::pair("ok", guest.checks.ok), std::pair("violated", guest.checks.violated),
         std::pair("unknown", guest.checks.unknown), std::pair("not_applicable", guest.checks.not_applicable)})
-    page.gauge("ringside_guest_checks", "Checks by what they came to last.",
-               {{"guest", name}, {"verdict", state}}, static_cast<double>(count));
-  page.counter("ringside_ticks_total", "Looks at a guest because policies were due.", {{"guest", name}},
-               static_cast<double>(guest.ticks));
-  page.counter("ringside_missed_ticks_total", "Intervals that went by without a look.", {{"guest", name}},
-               static_cast<double>(guest.missed));
+    page.gauge(Metric::guest_checks, {name, verdict}, static_cast<double>(count));
+  page.counter(Metric::ticks, {name}, static_cast<double>(guest.ticks));
+  page.counter(Metric::missed_ticks, {name}, static_cast<double>(guest.missed));
 }
 
-void describe(Page& page, const std::vector<FindingRecord>& open) {
+void describe_findings(Page& page, const std::vector<FindingRecord>& open) {
   std::map<std::string, double> severities = {
       {"critical", 0}, {"high", 0}, {"medium", 0}, {"low", 0}, {"info", 0}};
   double suppressed = 0;
@@ -80,80 +100,62 @@ void describe(Page& page, const std::vector<FindingRecord>& open) {
     else
       ++severities[std::string(to_string(record.severity))];
   }
-  for (const auto& [severity, count] : severities)
-    page.gauge("ringside_findings_open", "Open findings that no exception silences.",
-               {{"severity", severity}}, count);
-  page.gauge("ringside_findings_suppressed", "Open findings that an exception silences.", {}, suppressed);
+  for (const auto& [severity, count] : severities) page.gauge(Metric::findings_open, {severity}, count);
+  page.gauge(Metric::findings_suppressed, {}, suppressed);
 }
 
 }  // namespace
 
 struct Metrics::Impl {
+  std::mutex mutex;  ///< for the families; their metrics have their own
   prometheus::Registry registry;
-  prometheus::Family<prometheus::Histogram>& looks =
-      prometheus::BuildHistogram()
-          .Name("ringside_look_duration_seconds")
-          .Help("How long a look at a guest took, second looks included.")
-          .Register(registry);
-  prometheus::Family<prometheus::Histogram>& pauses =
-      prometheus::BuildHistogram()
-          .Name("ringside_guest_pause_duration_seconds")
-          .Help("How long the agent made a guest stand still.")
-          .Register(registry);
-  prometheus::Family<prometheus::Counter>& findings = prometheus::BuildCounter()
-                                                          .Name("ringside_findings_total")
-                                                          .Help("Findings that were opened.")
-                                                          .Register(registry);
-  prometheus::Family<prometheus::Counter>& actions = prometheus::BuildCounter()
-                                                         .Name("ringside_actions_total")
-                                                         .Help("Actions that were taken or refused.")
-                                                         .Register(registry);
-  prometheus::Family<prometheus::Counter>& reloads = prometheus::BuildCounter()
-                                                         .Name("ringside_policy_reloads_total")
-                                                         .Help("Reloads of configuration and policies.")
-                                                         .Register(registry);
+  Families<prometheus::Counter> counters{registry};
+  Families<prometheus::Histogram> histograms{registry};
+
+  void count(Metric metric, const Values& values, double by = 1) {
+    const std::lock_guard lock(mutex);
+    counters.use(metric, values).Increment(by);
+  }
+  void observe(Metric metric, const Values& values, std::chrono::microseconds time) {
+    const std::lock_guard lock(mutex);
+    histograms.use(metric, values, duration_buckets()).Observe(seconds_of(time));
+  }
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {
-  for (const char* result : {"good", "bad"}) impl_->reloads.Add({{"result", result}});
+  for (const char* result : {"good", "bad"}) impl_->count(Metric::policy_reloads, {result}, 0);
 }
 Metrics::~Metrics() = default;
 
 void Metrics::look(const std::string& guest, std::chrono::microseconds took) {
-  impl_->looks.Add({{"guest", guest}}, duration_buckets()).Observe(seconds_of(took));
+  impl_->observe(Metric::look_duration, {guest}, took);
 }
 
 void Metrics::paused(const std::string& guest, std::chrono::microseconds length) {
-  impl_->pauses.Add({{"guest", guest}}, duration_buckets()).Observe(seconds_of(length));
+  impl_->observe(Metric::pause_duration, {guest}, length);
 }
 
 void Metrics::finding(const std::string& policy, const std::string& check, policies::Severity severity) {
-  impl_->findings.Add({{"policy", policy}, {"check", check}, {"severity", std::string(to_string(severity))}})
-      .Increment();
+  impl_->count(Metric::findings, {policy, check, std::string(to_string(severity))});
 }
 
 void Metrics::action(const std::string& action, bool done) {
-  impl_->actions.Add({{"action", action}, {"result", done ? "done" : "refused"}}).Increment();
+  impl_->count(Metric::actions, {action, done ? "done" : "refused"});
 }
 
 void Metrics::reloaded(bool good) {
-  impl_->reloads.Add({{"result", good ? "good" : "bad"}}).Increment();
+  impl_->count(Metric::policy_reloads, {good ? "good" : "bad"});
 }
 
 std::string Metrics::page(const State& state) {
   Page page;
-  page.gauge("ringside_build_info", "The running version; always 1.", {{"version", kVersion}}, 1);
-  for (const auto& guest : state.guests) describe(page, guest);
-  describe(page, state.open);
+  page.gauge(Metric::build_info, {kVersion}, 1);
+  for (const auto& guest : state.guests) describe_guest(page, guest);
+  describe_findings(page, state.open);
   for (const auto& policy : state.policies)
-    page.gauge(
-        "ringside_policy_info", "A policy in force; always 1.",
-        {{"policy", policy.name}, {"version", policy.version}, {"mode", std::string(to_string(policy.mode))}},
-        1);
-  page.gauge("ringside_store_waiting", "Findings and actions that could not be written to disk yet.", {},
-             static_cast<double>(state.writing.waiting));
-  page.counter("ringside_store_dropped_total", "Findings and actions that were lost because too many waited.",
-               {}, static_cast<double>(state.writing.dropped));
+    page.gauge(Metric::policy_info, {policy.name, policy.version, std::string(to_string(policy.mode))}, 1);
+  page.gauge(Metric::store_waiting, {}, static_cast<double>(state.writing.waiting));
+  page.counter(Metric::store_dropped, {}, static_cast<double>(state.writing.dropped));
   auto families = page.collect();
   for (auto& family : impl_->registry.Collect()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);

@@ -14,8 +14,7 @@ namespace ringside::agent {
 
 struct GuestSummary;
 
-/// What the daemon counts, in Prometheus' text format. Thread-safe. Labels never hold addresses, process ids
-/// or hashes of content.
+/// What the daemon counts, in Prometheus' text format: the families of metric_families.h. Thread-safe.
 class Metrics {
  public:
   Metrics();

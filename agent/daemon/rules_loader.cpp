@@ -39,6 +39,29 @@ void stamp(std::string& out, const std::filesystem::path& path) {
 
 }  // namespace
 
+std::vector<std::string> without_empty(const std::vector<std::string>& paths, std::string_view may_be_missing,
+                                       std::string_view what, std::vector<std::string>& notes) {
+  std::vector<std::string> all;
+  for (const auto& path : paths) {
+    std::error_code code;
+    const auto status = std::filesystem::status(path, code);
+    if (path == may_be_missing && status.type() == std::filesystem::file_type::not_found) {
+      notes.push_back(fmt::format("{} is not there: no {} of your own", path, what));
+      continue;
+    }
+    bool any = status.type() != std::filesystem::file_type::directory;
+    if (!any) {
+      for (std::filesystem::directory_iterator entry(path, code), end; !code && entry != end;
+           entry.increment(code))
+        any = any || entry->path().extension() == ".yaml";
+      any = any || code;  // one that cannot be listed is an error, and not empty
+      if (!any) notes.push_back(fmt::format("no {} in {}", what, path));
+    }
+    if (any) all.push_back(path);
+  }
+  return all;
+}
+
 LoadedRules load_rules(const std::string& config_file, bool must_exist) {
   LoadedRules loaded;
   auto read = load_config(config_file, must_exist);
@@ -50,7 +73,7 @@ LoadedRules load_rules(const std::string& config_file, bool must_exist) {
   if (!loaded.errors.empty()) return loaded;
   choose_built_in(rules->config, *rules, loaded.errors);
   const auto& paths = rules->config.policies.paths;
-  auto own = policies::load_policies(paths);
+  auto own = policies::load_policies(without_empty(paths, kOwnPolicies, "policy", loaded.notes));
   loaded.files.insert(loaded.files.end(), paths.begin(), paths.end());
   loaded.errors.insert(loaded.errors.end(), own.errors.begin(), own.errors.end());
   for (auto& policy : own.policies) {
@@ -61,7 +84,8 @@ LoadedRules load_rules(const std::string& config_file, bool must_exist) {
     rules->policies.push_back(std::move(policy));
   }
   const auto& exceptions = rules->config.policies.exceptions;
-  rules->exceptions = policies::load_exceptions(exceptions, &rules->policies);
+  rules->exceptions = policies::load_exceptions(
+      without_empty(exceptions, kOwnExceptions, "exception", loaded.notes), &rules->policies);
   loaded.files.insert(loaded.files.end(), exceptions.begin(), exceptions.end());
   loaded.errors.insert(loaded.errors.end(), rules->exceptions.errors().begin(),
                        rules->exceptions.errors().end());

@@ -10,7 +10,8 @@
 namespace ringside::agent {
 
 /// Runs jobs when they are due, on a few threads; one job runs on one thread at a time. What waits longest
-/// comes first, so that one slow job costs others no more than a thread. Thread-safe.
+/// comes first. A job that waits for somebody who does not answer costs others nothing: another thread takes the
+/// place of its own. Thread-safe.
 class Scheduler {
  public:
   using Clock = std::chrono::steady_clock;
@@ -31,7 +32,7 @@ class Scheduler {
   void remove(Id id);
 
   struct Statistics {
-    unsigned threads = 0;
+    unsigned threads = 0;  ///< those in the place of others included
     std::uint64_t runs = 0;
     Clock::duration longest_wait{};  ///< of a job that was due, since the last call
   };

@@ -40,8 +40,8 @@ std::string head(const ManualPage& page) {
 std::string see_also(const ManualPage& page) {
   std::string out = "\n# SEE ALSO\n\n";
   bool first = true;
-  for (const char* const other :
-       {"ringside(1)", "ringside.yaml(5)", "ringside-policy(7)", "ringside-tables(7)"}) {
+  for (const char* const other : {"ringside(1)", "ringside.yaml(5)", "ringside-metrics(7)",
+                                  "ringside-policy(7)", "ringside-tables(7)"}) {
     if (fmt::format("{}({})", page.name, page.section) == other) continue;
     const std::string_view text = other;
     out += fmt::format("{}**{}**{}", first ? "" : ", ", text.substr(0, text.find('(')),

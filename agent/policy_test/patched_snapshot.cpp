@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/policy_test/patched_snapshot.h"
 
+#include "agent/policy_test/patch_query.h"
 #include "agent/symbol_argument.h"
 #include "guest/linux/kernel.h"
+#include "guest/x86/paging_format.h"
 
 #include <fmt/format.h>
 
@@ -104,7 +106,9 @@ const std::map<std::string, Find>& registers() {
 class Patcher {
  public:
   explicit Patcher(std::unique_ptr<guest::Snapshot> base)
-      : memory_(std::make_unique<PatchedMemory>(std::move(base))), cpus_(memory_->base().kept_cpus()) {}
+      : memory_(std::make_unique<PatchedMemory>(std::move(base))),
+        cpus_(memory_->base().kept_cpus()),
+        queries_(memory_->base(), pointer_size()) {}
 
   Result<void> apply(const TestPatch& patch) {
     const auto done = std::visit([&](const auto& what) { return apply_one(what); }, patch.what);
@@ -119,6 +123,7 @@ class Patcher {
  private:
   Result<std::uint64_t> address(const std::string& text) {
     if (const auto number = parse_number(text)) return *number;
+    if (is_patch_query(text)) return queries_.number(text);
     RINGSIDE_TRY(guest::linux::Kernel* const kernel, guest::linux::Kernel::of(memory_->base()));
     RINGSIDE_TRY(const Gva gva, symbol_address(*kernel, text));
     return gva.value;
@@ -132,24 +137,59 @@ class Patcher {
   Result<Bytes> bytes_of(const TestPatch::Memory& patch) {
     if (patch.pointer.empty()) return from_hex(patch.bytes).value_or(Bytes());
     RINGSIDE_TRY(const std::uint64_t value, address(patch.pointer));
-    const auto kernel = guest::linux::Kernel::of(memory_->base());
-    Bytes bytes(kernel ? (*kernel)->pointer_size() : 8);
+    Bytes bytes(pointer_size());
     std::memcpy(bytes.data(), &value, bytes.size());
     return bytes;
+  }
+  std::size_t pointer_size() {
+    const auto kernel = guest::linux::Kernel::of(memory_->base());
+    return kernel ? (*kernel)->pointer_size() : 8;
+  }
+  Result<void> write(Gva first, ByteView bytes) {
+    while (!bytes.empty()) {
+      const std::size_t here =
+          std::min<std::size_t>(bytes.size(), guest::kPageSize - first.value % guest::kPageSize);
+      RINGSIDE_TRY(const Gpa gpa, physical(first));
+      RINGSIDE_CHECK(memory_->write(gpa, bytes.first(here)));
+      bytes = bytes.subspan(here);
+      first = first + here;
+    }
+    return {};
   }
   Result<void> apply_one(const TestPatch::Memory& patch) {
     RINGSIDE_TRY(const Bytes bytes, bytes_of(patch));
     if (patch.gpa) return memory_->write(Gpa{*patch.gpa}, bytes);
     RINGSIDE_TRY(const std::uint64_t first, address(patch.gva));
-    for (std::size_t done = 0; done < bytes.size();) {
-      const Gva gva{first + done};
-      const std::size_t here =
-          std::min<std::size_t>(bytes.size() - done, guest::kPageSize - gva.value % guest::kPageSize);
-      RINGSIDE_TRY(const Gpa gpa, physical(gva));
-      RINGSIDE_CHECK(memory_->write(gpa, ByteView(bytes).subspan(done, here)));
-      done += here;
-    }
+    return write(Gva{first}, bytes);
+  }
+  Result<void> apply_one(const TestPatch::Query& patch) {
+    RINGSIDE_TRY(const auto writes, queries_.writes(patch.sql));
+    for (const auto& one : writes) RINGSIDE_CHECK(write(one.gva, one.bytes));
     return {};
+  }
+  Result<void> apply_one(const TestPatch::Mapping& patch) {
+    RINGSIDE_TRY(const std::uint64_t gva, address(patch.gva));
+    RINGSIDE_TRY(guest::linux::Kernel* const kernel, guest::linux::Kernel::of(memory_->base()));
+    guest::x86::PagingRoot root = kernel->space().tables().root();
+    if (!patch.tables.empty()) {
+      RINGSIDE_TRY(const std::uint64_t table, address(patch.tables));
+      RINGSIDE_TRY(root.table, physical(Gva{table}));
+    }
+    const auto walk = guest::x86::PageTables(memory_->base(), root).translate(Gva{gva});
+    if (!walk) return fail(walk.error().error);
+    const auto& last = walk->steps.at(walk->step_count - 1);
+    std::uint64_t entry = (last.entry | patch.set) & ~patch.clear;
+    if (!patch.frame.empty()) {
+      if (last.level != 1)
+        return fail(Errc::unsupported,
+                    "`frame` is for pages of 4 KiB, and " + hex_address(gva) + " is mapped by a larger one");
+      RINGSIDE_TRY(const std::uint64_t frame, address(patch.frame));
+      RINGSIDE_TRY(const Gpa gpa, physical(Gva{frame}));
+      entry = (entry & ~guest::x86::pte::kAddress) | guest::page_of(gpa).value;
+    }
+    Bytes bytes(guest::x86::PagingFormat::of(root.mode).entry_size);
+    std::memcpy(bytes.data(), &entry, bytes.size());
+    return memory_->write(last.entry_gpa, bytes);
   }
   Result<void> apply_one(const TestPatch::Register& patch) {
     RINGSIDE_TRY(const std::uint64_t value, address(patch.value));
@@ -165,6 +205,7 @@ class Patcher {
 
   std::unique_ptr<PatchedMemory> memory_;
   std::vector<CpuState> cpus_;
+  PatchQueries queries_;
 };
 
 }  // namespace

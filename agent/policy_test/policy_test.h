@@ -5,28 +5,43 @@
 #include "policies/exceptions/exception_set.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace ringside::agent {
 
-/// Something that is changed in a snapshot before a policy is asked about it.
+/// Something that is changed in a snapshot before a policy is asked about it. An address is a number, a
+/// symbol with or without an offset, or a query (SELECT ...) whose first cell it is.
 struct TestPatch {
   struct Memory {
     std::optional<std::uint64_t> gpa;  ///< guest-physical; else `gva`
-    std::string gva;                   ///< a guest-virtual address, or a symbol with or without an offset
+    std::string gva;                   ///< a guest-virtual address; see below
     std::string bytes;                 ///< hexadecimal; else `pointer`
-    std::string pointer;               ///< an address or symbol, written as wide as the kernel's pointers are
+    std::string pointer;               ///< an address, written as wide as the kernel's pointers are
+  };
+  /// Each row says what to write: address, value, and its size in bytes where it is no pointer.
+  struct Query {
+    std::string sql;
+  };
+  /// The entry of the page tables that maps an address.
+  struct Mapping {
+    std::string gva;
+    std::string tables;     ///< address of the highest table; empty: the kernel's own
+    std::uint64_t set = 0;  ///< bits of the entry
+    std::uint64_t clear = 0;
+    std::string frame;  ///< an address whose page it leads to from then on; empty: as before
   };
   struct Register {
     std::string name;  ///< one of test_registers()
     std::uint64_t vcpu = 0;
-    std::string value;  ///< a number or symbol
+    std::string value;  ///< an address
   };
-  std::variant<Memory, Register> what;
+  std::variant<Memory, Register, Query, Mapping> what;
   unsigned line = 0;  ///< of the file
 };
 
@@ -38,6 +53,8 @@ struct TestCase {
     std::string check;
     std::optional<policies::Severity> severity;
     std::optional<std::uint64_t> count;  ///< of violations; nullopt: at least one
+    /// Columns that one of the violations has, all at once, compared as in exceptions.
+    std::vector<std::pair<std::string, policies::Pattern>> row{};
   };
   std::string name;
   unsigned line = 0;
@@ -56,6 +73,7 @@ struct PolicyTest {
   policies::Policy policy;
   std::shared_ptr<const policies::ExceptionSet> exceptions;
   std::vector<TestCase> cases;
+  std::map<std::string, std::string> untested;  ///< checks that no case can violate, and why
 };
 
 struct PolicyTestSet {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "agent/policy_test/patch_loader.h"
 #include "agent/policy_test/policy_test.h"
-#include "base/bytes.h"
 #include "policies/engine/check_loader.h"
 #include "policies/engine/source_files.h"
 #include "policies/engine/spelling.h"
@@ -24,73 +24,6 @@ std::string beside(const std::string& file, const std::string& path) {
   return (std::filesystem::path(file).parent_path() / path).lexically_normal().string();
 }
 
-unsigned line_of(const YAML::Node& node) {
-  return static_cast<unsigned>(node.Mark().line + 1);
-}
-
-std::optional<std::uint64_t> read_number(Diagnosis& diagnosis, const Mapping& mapping, const char* key) {
-  const auto text = mapping.text(key);
-  if (!text) return std::nullopt;
-  const auto number = parse_number(text->text);
-  if (!number) diagnosis.error(text->node, fmt::format("`{}` is a number, decimal or 0x hexadecimal", key));
-  return number;
-}
-
-/// One key of `keys` must be there.
-bool exactly_one(Diagnosis& diagnosis, const Mapping& mapping, const std::vector<std::string>& keys) {
-  const auto there =
-      std::count_if(keys.begin(), keys.end(), [&](const std::string& key) { return mapping.has(key); });
-  if (there == 1) return true;
-  std::string names;
-  for (const auto& key : keys) names += (names.empty() ? "`" : ", `") + key + "`";
-  diagnosis.error(mapping.node(), "a patch needs one of " + names);
-  return false;
-}
-
-TestPatch::Memory read_memory(Diagnosis& diagnosis, const Mapping& mapping) {
-  TestPatch::Memory memory;
-  memory.gpa = read_number(diagnosis, mapping, "gpa");
-  if (const auto gva = mapping.text("gva")) memory.gva = gva->text;
-  if (const auto symbol = mapping.text("symbol")) memory.gva = symbol->text;
-  if (!exactly_one(diagnosis, mapping, {"bytes", "pointer"})) return memory;
-  if (const auto pointer = mapping.text("pointer")) memory.pointer = pointer->text;
-  const auto bytes = mapping.text("bytes");
-  if (bytes && !from_hex(bytes->text).value_or(Bytes()).empty())
-    memory.bytes = bytes->text;
-  else if (bytes)
-    diagnosis.error(bytes->node, "`bytes` are hexadecimal digits, two a byte", "0f 01 ca");
-  return memory;
-}
-
-TestPatch::Register read_register(Diagnosis& diagnosis, const Mapping& mapping) {
-  TestPatch::Register change;
-  const auto names = test_registers();
-  if (const auto name = mapping.text("register")) {
-    change.name = name->text;
-    if (std::find(names.begin(), names.end(), name->text) == names.end())
-      diagnosis.error(name->node, "there is no register `" + name->text.substr(0, 40) + "` to patch",
-                      policies::suggestion(name->text, names));
-  }
-  change.vcpu = read_number(diagnosis, mapping, "vcpu").value_or(0);
-  if (const auto value = mapping.text("value", true)) change.value = value->text;
-  return change;
-}
-
-TestPatch read_patch(Diagnosis& diagnosis, const YAML::Node& node) {
-  TestPatch patch{TestPatch::Memory{}, line_of(node)};
-  const bool about_register = node.IsMap() && node["register"].IsDefined();
-  const Mapping mapping(diagnosis, node, about_register ? "a patch of a register" : "a patch",
-                        about_register
-                            ? std::vector<std::string>{"register", "vcpu", "value"}
-                            : std::vector<std::string>{"gpa", "gva", "symbol", "bytes", "pointer"});
-  if (!node.IsMap()) return patch;
-  if (about_register)
-    patch.what = read_register(diagnosis, mapping);
-  else if (exactly_one(diagnosis, mapping, {"gpa", "gva", "symbol"}))
-    patch.what = read_memory(diagnosis, mapping);
-  return patch;
-}
-
 /// The checks of the policy that is tested, for "did you mean".
 std::vector<std::string> check_ids(const policies::Policy& policy) {
   std::vector<std::string> ids;
@@ -98,10 +31,27 @@ std::vector<std::string> check_ids(const policies::Policy& policy) {
   return ids;
 }
 
+/// Columns of what is found, and what they hold.
+void read_row(Diagnosis& diagnosis, const Mapping& mapping, TestCase::Expected& expected) {
+  const YAML::Node row = mapping.get("row");
+  if (!row.IsMap() || row.size() > kMaxPatches) {
+    diagnosis.error(mapping.key_mark("row"), "`row` must be a mapping: columns, and what they hold");
+    return;
+  }
+  for (const auto& pair : row) {
+    if (!pair.first.IsScalar() || !(pair.second.IsScalar() || pair.second.IsNull()))
+      diagnosis.error(pair.first, "a column is a word with a value");
+    else
+      expected.row.emplace_back(pair.first.Scalar(), pair.second.IsNull()
+                                                         ? policies::Pattern::null()
+                                                         : policies::Pattern(pair.second.Scalar()));
+  }
+}
+
 TestCase::Expected read_expected(Diagnosis& diagnosis, const YAML::Node& node,
                                  const policies::Policy& policy) {
   TestCase::Expected expected;
-  const Mapping mapping(diagnosis, node, "an expectation", {"check", "severity", "count"});
+  const Mapping mapping(diagnosis, node, "an expectation", {"check", "severity", "count", "row"});
   if (!node.IsMap()) return expected;
   const auto ids = check_ids(policy);
   if (const auto check = mapping.text("check", true)) {
@@ -115,6 +65,7 @@ TestCase::Expected read_expected(Diagnosis& diagnosis, const YAML::Node& node,
   expected.count = read_number(diagnosis, mapping, "count");
   if (expected.count == std::uint64_t{0})
     diagnosis.error(mapping.get("count"), "what is not to be found is simply left out");
+  if (mapping.has("row")) read_row(diagnosis, mapping, expected);
   return expected;
 }
 
@@ -176,6 +127,30 @@ void read_snapshots(Diagnosis& diagnosis, const Mapping& mapping, const std::str
   one.snapshot = beside(file, both[1].text);
 }
 
+/// Checks that no case violates, each with its reason.
+void read_untested(Diagnosis& diagnosis, const Mapping& document, PolicyTest& test) {
+  if (!document.has("untested")) return;
+  const auto ids = check_ids(test.policy);
+  const YAML::Node untested = document.get("untested");
+  if (!untested.IsMap()) {
+    diagnosis.error(document.key_mark("untested"),
+                    "`untested` must be a mapping: a check, and why no case violates it");
+    return;
+  }
+  for (const auto& pair : untested) {
+    if (!pair.first.IsScalar() || !pair.second.IsScalar() || pair.second.Scalar().empty()) {
+      diagnosis.error(pair.first, "an untested check has a reason, in words");
+      continue;
+    }
+    const std::string& check = pair.first.Scalar();
+    if (!ids.empty() && std::find(ids.begin(), ids.end(), check) == ids.end())
+      diagnosis.error(pair.first,
+                      "policy `" + test.policy.name + "` has no check `" + check.substr(0, 80) + "`",
+                      policies::suggestion(check, ids));
+    test.untested[check] = pair.second.Scalar();
+  }
+}
+
 TestCase read_case(Diagnosis& diagnosis, const YAML::Node& node, const PolicyTest& test) {
   TestCase one;
   one.line = line_of(node);
@@ -228,7 +203,7 @@ class Loader {
  private:
   void read_document(Diagnosis& diagnosis, const YAML::Node& node, const std::string& file) {
     const Mapping document(diagnosis, node, "a policy test",
-                           {"apiVersion", "kind", "policy", "exceptions", "cases"});
+                           {"apiVersion", "kind", "policy", "exceptions", "untested", "cases"});
     if (!node.IsMap()) return;
     document.constant("apiVersion", "ringside/v1");
     document.constant("kind", "PolicyTest");
@@ -236,6 +211,7 @@ class Loader {
     test.file = file;
     if (const auto name = document.text("policy", true)) read_policy(diagnosis, *name, test);
     read_exceptions(document, test);
+    read_untested(diagnosis, document, test);
     const YAML::Node cases = document.get("cases");
     if (!cases.IsDefined() || !cases.IsSequence() || cases.size() == 0 || cases.size() > kMaxCases) {
       diagnosis.error(document.key_mark("cases"), "a policy test needs `cases`, a list of 1 to 1000");

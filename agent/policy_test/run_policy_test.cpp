@@ -92,10 +92,30 @@ class Judge {
                          counted(*wanted->count, std::string(kind) + "violation"), found.size()));
       show(found);
     }
+    if (!wanted->row.empty() && std::none_of(found.begin(), found.end(), [&](const Violation* violation) {
+          return has_row(*violation, wanted->row);
+        })) {
+      std::string columns;
+      for (const auto& [name, pattern] : wanted->row)
+        columns += (columns.empty() ? "" : ", ") + name + " " + pattern.text();
+      differ(fmt::format("{}: no {}violation has {}", check, kind, columns));
+      show(found);
+    }
     if (wanted->severity && *wanted->severity != result.check->severity)
       differ(fmt::format("{}: severity {} was expected, it is {}", check,
                          policies::to_string(*wanted->severity),
                          policies::to_string(result.check->severity)));
+  }
+
+  static bool has_row(const Violation& violation,
+                      const std::vector<std::pair<std::string, policies::Pattern>>& row) {
+    return std::all_of(row.begin(), row.end(), [&](const auto& wanted) {
+      const auto& [name, pattern] = wanted;
+      for (std::size_t i = 0; i < std::min(violation.columns.size(), violation.row.size()); ++i)
+        if (violation.columns[i].name == name)
+          return pattern.matches(violation.row[i], violation.columns[i].type);
+      return false;
+    });
   }
 
   void about_verdict(const CheckResult& result) {
@@ -158,8 +178,12 @@ CaseOutcome run_policy_test(const PolicyTest& test, const TestCase& one) {
   return {{"it could not be run: " + error.message}, {}, {}};
 }
 
-void CoverageReport::add(const PolicyTest& test, const CaseOutcome& outcome) {
+void CoverageReport::add(const PolicyTest& test) {
   for (const auto& check : test.policy.checks) all_.try_emplace({test.policy.name, check.id});
+  for (const auto& [check, reason] : test.untested) all_[{test.policy.name, check}].untested = reason;
+}
+
+void CoverageReport::add(const PolicyTest& test, const CaseOutcome& outcome) {
   for (const auto& check : outcome.positive) ++all_[{test.policy.name, check}].positive;
   for (const auto& check : outcome.negative) ++all_[{test.policy.name, check}].negative;
 }

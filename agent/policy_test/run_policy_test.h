@@ -25,10 +25,13 @@ CaseOutcome run_policy_test(const PolicyTest& test, const TestCase& one);
 /// How many cases there are in which a check is violated, and in which it is not.
 struct Coverage {
   std::size_t positive = 0, negative = 0;
+  std::string untested;  ///< why there is no case in which it is violated, as the test says
 };
-/// Of every check of every policy that was tested, by (policy, check). Add each case's outcome.
+/// Of every check of every policy that was tested, by (policy, check). Add each test, and each case's
+/// outcome.
 class CoverageReport {
  public:
+  void add(const PolicyTest& test);
   void add(const PolicyTest& test, const CaseOutcome& outcome);
   const std::map<std::pair<std::string, std::string>, Coverage>& all() const { return all_; }
 

@@ -169,7 +169,8 @@ std::optional<Looks::Look> Looks::look(const std::function<bool(const policies::
   if (look) return std::move(*look);
   // QEMU's end shows as a failed read before the connection is seen to be closed.
   if (!guest_.monitor().connected()) return std::nullopt;
-  return Look{all_unknown("the guest could not be read: " + look.error().message), false};
+  const std::string why = "the guest could not be read: " + look.error().message;
+  return Look{all_unknown(why), false, why};
 }
 
 }  // namespace ringside::agent

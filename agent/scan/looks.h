@@ -25,6 +25,7 @@ class Looks {
   struct Look {
     std::vector<policies::CheckResult> results;
     bool booted = false;  ///< the guest's kernel has set itself up since the last look
+    std::optional<std::string> unread{};  ///< why the guest could not be read
   };
 
   /// `msrs` is how each look reads them; `pauses` (nullptr: no bound) says whether a look may stop the guest.

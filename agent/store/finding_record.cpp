@@ -19,6 +19,10 @@ std::string_view to_string(FindingRecord::Kind kind) {
       return "blind";
     case FindingRecord::Kind::unwatched:
       return "unwatched";
+    case FindingRecord::Kind::exception_expired:
+      return "exception-expired";
+    case FindingRecord::Kind::exception_unused:
+      return "exception-unused";
   }
   return "?";
 }
@@ -161,8 +165,8 @@ Result<FindingRecord> finding_from_json(const Json& json) {
   Fields fields(json, "finding");
   Record record;
   record.id = fields.text("id");
-  record.kind =
-      fields.one_of("kind", {Record::Kind::violation, Record::Kind::blind, Record::Kind::unwatched});
+  record.kind = fields.one_of("kind", {Record::Kind::violation, Record::Kind::blind, Record::Kind::unwatched,
+                                       Record::Kind::exception_expired, Record::Kind::exception_unused});
   record.state = fields.one_of("state", {Record::State::open, Record::State::resolved});
   record.guest = fields.text("guest");
   record.guest_name = fields.text("guest_name");

@@ -20,6 +20,8 @@ struct FindingRecord {
     violation,  ///< a policy's check is violated
     blind,      ///< a check has been unknown for longer than a while: `title` and `message` say which and why
     unwatched,  ///< a guest that should be watched is not
+    exception_expired,  ///< an exception silences no more; `fingerprint` is its id
+    exception_unused,   ///< an exception has matched nothing for long; `fingerprint` is its id
   };
   enum class State { open, resolved };
   struct Acknowledged {
@@ -37,7 +39,7 @@ struct FindingRecord {
   std::string title, message, remediation;
   policies::Severity severity = policies::Severity::high;
   std::vector<std::string> attack;  ///< MITRE ATT&CK ids
-  std::string fingerprint;          ///< of the violation; empty for the other kinds
+  std::string fingerprint;          ///< of the violation, or see `kind`; else empty
   Json row = Json::object();        ///< the violating row: column to value, addresses as "0x..." strings
   /// The exception that silences it: recorded, but neither told nor acted upon.
   std::optional<std::string> suppressed_by;

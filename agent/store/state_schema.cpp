@@ -29,7 +29,12 @@ CREATE TABLE outbox_count(
   output TEXT PRIMARY KEY, sent INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0) STRICT;
 )";
 
-constexpr const char* kMigrations[] = {kFindingsAndJournal, kOutbox};
+// Since when each exception has been loaded, and whether it has matched anything since.
+constexpr const char* kExceptions = R"(
+CREATE TABLE exception(id TEXT PRIMARY KEY, since INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;
+)";
+
+constexpr const char* kMigrations[] = {kFindingsAndJournal, kOutbox, kExceptions};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/daemon/daemon.h"
 #include "agent/log.h"
+#include "agent/metrics_reference.h"
 #include "agent/options.h"
 #include "agent/policies.h"
 #include "agent/verbs/verbs.h"
@@ -18,7 +19,7 @@ constexpr const char* kConfigFile = "/etc/ringside/ringside.yaml";
 
 struct Arguments {
   std::string config = kConfigFile;
-  bool config_given = false, check = false;
+  bool config_given = false, check = false, metrics_reference = false;
   std::vector<std::string> sockets;
   std::string control;
 };
@@ -41,6 +42,10 @@ void log_finding(const AgentEvent& event) {
 }
 
 Outcome run_agent(Context& context, const Arguments& arguments) {
+  if (arguments.metrics_reference) {
+    context.out << metrics_markdown();
+    return Exit::clean;
+  }
   std::vector<policies::Diagnostic> diagnostics;
   Daemon::Options options;
   options.config_file = arguments.config;
@@ -48,9 +53,10 @@ Outcome run_agent(Context& context, const Arguments& arguments) {
   options.sockets = arguments.sockets;
   options.control_socket = arguments.control;
   if (arguments.check) {
-    diagnostics = Daemon::check(options);
-    print_diagnostics(diagnostics, context);
-    if (!diagnostics.empty()) return Exit::usage;
+    const auto checked = Daemon::check(options);
+    print_diagnostics(checked.errors, context);
+    if (!checked.errors.empty()) return Exit::usage;
+    for (const auto& note : checked.notes) context.out << printable(note) << '\n';
     context.out << arguments.config << ": the configuration and all policies are right\n";
     return Exit::clean;
   }
@@ -83,6 +89,8 @@ void add_agent(CLI::App& app, Context& context) {
       ->type_name("SOCKET");
   verb->add_flag("--check", arguments->check,
                  "Only say what is wrong with the configuration and the policies");
+  verb->add_flag("--metrics-reference", arguments->metrics_reference,
+                 "Only print the page that says which metrics there are (docs/metrics.md)");
   add_output_options(*verb, context);
   add_example(*verb,
               "  ringside agent --check\n  ringside agent --sockets '/run/vm/*.qmp'\n"

@@ -26,6 +26,7 @@ bool is_covered(const Coverage& coverage) {
 }
 
 std::string missing(const Coverage& coverage) {
+  if (!coverage.untested.empty()) return "untested: " + printable(coverage.untested);
   if (coverage.positive == 0 && coverage.negative == 0) return "no case";
   return coverage.positive == 0 ? "no case where it is violated" : "no case where it is ok";
 }
@@ -46,7 +47,8 @@ Json to_json(const CoverageReport& report) {
     all.push_back({{"policy", check.first},
                    {"check", check.second},
                    {"positive", coverage.positive},
-                   {"negative", coverage.negative}});
+                   {"negative", coverage.negative},
+                   {"untested", coverage.untested}});
   return all;
 }
 
@@ -71,6 +73,7 @@ Outcome test(Context& context, const Arguments& arguments) {
   Json cases = Json::array();
   std::size_t run = 0, failed = 0;
   for (const PolicyTest& one_test : set.tests) {
+    coverage.add(one_test);
     if (!context.options.json)
       context.out << fmt::format("{}: {}\n", printable(one_test.file),
                                  context.style().bold(one_test.policy.name));

@@ -72,6 +72,11 @@ Result<std::vector<std::string>> hold_what_is_asked(guest::Snapshot& snapshot,
   if (const auto kernel = guest::linux::Kernel::of(snapshot)) (*kernel)->hold_tables();
   auto incomplete = touch_tables(*database, bulk);
   touch_checks(*database, bulk);
+  // A file that holds the code can be a baseline of it, with what tells one loading of a module from another.
+  const auto of_code = [](const std::string& name) {
+    return name == "kernel_text_changes" || name == "module_text_changes";
+  };
+  if (std::any_of(bulk.begin(), bulk.end(), of_code)) (void)policies::take_baseline(snapshot);
   return incomplete;
 }
 

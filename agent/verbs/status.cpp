@@ -66,6 +66,9 @@ void render(const Json& status, Context& context) {
   facts.add("policies",
             fmt::format("{} with {}, loaded {}", count_at(policies, "count"),
                         counted(count_at(policies, "checks"), "check"), text_at(policies, "loaded_at")));
+  if (const Json& notes = at(policies, "notes"); notes.is_array())
+    for (const Json& note : notes)
+      if (note.is_string()) facts.add("note", printable(note.get<std::string>()));
   if (!at(policies, "error").is_null())
     facts.add("reload", style.red("not taken: " + text_at(policies, "error")));
   facts.add("guests", fmt::format("{} watched, {} waiting, {} failed", count_at(guests, "watched"),

@@ -93,9 +93,9 @@ bool Discoverer::take_known_build() {
       continue;
     const std::string place = fmt::format("{} {} {:x} {:x}", snapshot_.info().key(), build->build_id,
                                           gate_.page_fault.value, gate_.page_fault_gpa.value);
-    const bool before = cache_->compared(place);
+    const bool before = cache_->compared(place, build);
     if (!before && !tables_equal(*build, slide)) continue;
-    if (!before) cache_->note_compared(place);
+    if (!before) cache_->note_compared(place, build);
     found_.symbols = build->symbols;
     found_.slide = slide;
     found_.from_cache = true;

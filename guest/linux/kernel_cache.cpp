@@ -45,15 +45,16 @@ void KernelCache::add_untyped(const std::string& place, std::shared_ptr<const Un
   untyped_[place] = std::move(kernel);
 }
 
-bool KernelCache::compared(const std::string& place) {
+bool KernelCache::compared(const std::string& place, const std::shared_ptr<const void>& what) {
   const std::lock_guard lock(mutex_);
-  return compared_.contains(place);
+  const auto found = compared_.find(place);
+  return found != compared_.end() && found->second.lock() == what;
 }
 
-void KernelCache::note_compared(const std::string& place) {
+void KernelCache::note_compared(const std::string& place, const std::shared_ptr<const void>& what) {
   const std::lock_guard lock(mutex_);
   if (compared_.size() >= kMaxPlaces) compared_.clear();
-  compared_.insert(place);
+  compared_[place] = what;
 }
 
 }  // namespace ringside::guest::linux

@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -42,10 +41,11 @@ class KernelCache {
   std::shared_ptr<const UntypedKernel> untyped(const std::string& place);
   void add_untyped(const std::string& place, std::shared_ptr<const UntypedKernel> kernel);
 
-  /// True if this process has compared all tables of a kernel that stood at `place` with `what`; noting it
-  /// makes the next snapshot of the same boot cheap.
-  bool compared(const std::string& place);
-  void note_compared(const std::string& place);
+  /// True if this process has compared all bytes of what stood at `place` with this very `what`; noting it
+  /// makes the next snapshot of the same boot cheap. Another guest may give something else under the same
+  /// build id: that is another object, and is compared.
+  bool compared(const std::string& place, const std::shared_ptr<const void>& what);
+  void note_compared(const std::string& place, const std::shared_ptr<const void>& what);
 
   /// CONFIG_PHYSICAL_ALIGN of x86 kernels is a multiple of it (arch/x86/Kconfig).
   static constexpr std::uint64_t kAlignment = std::uint64_t{2} << 20;
@@ -56,7 +56,7 @@ class KernelCache {
   std::vector<std::shared_ptr<const KernelBuild>> builds_;
   std::map<std::string, std::shared_ptr<const Btf>> types_;
   std::map<std::string, std::shared_ptr<const UntypedKernel>> untyped_;
-  std::set<std::string> compared_;
+  std::map<std::string, std::weak_ptr<const void>> compared_;
 };
 
 }  // namespace ringside::guest::linux

@@ -94,7 +94,7 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   auto known = cache_ == nullptr ? nullptr : cache_->types(found_.identity.build_id);
   const std::string place = fmt::format("{} types of {} at {:x} {:x}", snapshot_.info().key(),
                                         found_.identity.build_id, start->value, found_.delta);
-  if (known != nullptr && cache_->compared(place)) return known;
+  if (known != nullptr && cache_->compared(place, known)) return known;
   Bytes raw(*stop - *start);
   const Gpa gpa{start->value - found_.delta};
   if (snapshot_.peek(gpa, raw) != raw.size())
@@ -104,7 +104,7 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   }
   if (cache_ != nullptr && !found_.identity.build_id.empty()) {
     cache_->add_types(found_.identity.build_id, known);
-    cache_->note_compared(place);
+    cache_->note_compared(place, known);
   }
   return known;
 }

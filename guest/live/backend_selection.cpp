@@ -56,10 +56,11 @@ MemoryReader reader_of(memory::PhysicalMemory& memory) {
 }
 
 /// Guest memory as the monitor prints it: slow, and needs nothing but QMP.
-MemoryReader reader_by_monitor(qmp::Monitor& monitor) {
-  return [&monitor](Gpa gpa, std::span<std::byte> into) -> Result<void> {
+MemoryReader reader_by_monitor(const BackendContext& context) {
+  return [&context](Gpa gpa, std::span<std::byte> into) -> Result<void> {
+    RINGSIDE_CHECK(context.may_go_on());
     RINGSIDE_TRY(const std::string text,
-                 monitor.call(qmp::human_monitor_command(fmt::format("xp /8gx {:#x}", gpa.value))));
+                 context.monitor.call(qmp::human_monitor_command(fmt::format("xp /8gx {:#x}", gpa.value))));
     RINGSIDE_TRY(const Bytes bytes, parse_xp(text));
     std::copy_n(bytes.begin(), std::min(bytes.size(), into.size()), into.begin());
     return {};
@@ -82,7 +83,7 @@ Selected try_mapped(const BackendContext& context) {
   for (const FoundRegion& region : found) regions.push_back(region.region);
   SelectedBackend selected;
   RINGSIDE_TRY(selected.memory, memory::open_mapped(context.map, regions, nullptr, context.qemu.value_or(0)));
-  const MemoryReader trusted = process ? reader_of(**process) : reader_by_monitor(context.monitor);
+  const MemoryReader trusted = process ? reader_of(**process) : reader_by_monitor(context);
   for (const FoundRegion& region : found) {
     const auto same = compare_memory(context.map, region.region.block, reader_of(*selected.memory), trusted);
     // All zeros prove nothing, but the inode that QEMU itself has mapped needs no more proof.
@@ -219,6 +220,7 @@ Result<SelectedBackend> select_backend(Backend wanted, const BackendContext& con
   std::vector<std::string> reasons;
   for (const Way& way : kWays) {
     if (wanted != Backend::automatic && wanted != way.backend) continue;
+    RINGSIDE_CHECK(context.may_go_on());
     Selected selected = way.attempt(context);
     if (selected) {
       notes.insert(notes.end(), reasons.begin(), reasons.end());

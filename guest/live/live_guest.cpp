@@ -41,29 +41,36 @@ std::string encryption_of(qmp::Monitor& monitor) {
   return {};
 }
 
-Result<GuestInfo> identify(qmp::Monitor& monitor) {
+Result<GuestInfo> identify(qmp::Monitor& monitor, const std::function<Result<void>()>& may_go_on) {
   GuestInfo info;
   info.target = io::to_string(monitor.endpoint());
   RINGSIDE_TRY(const qmp::Version version, monitor.call(qmp::query_version()));
   info.qemu_version = fmt::format("{}.{}.{}", version.major, version.minor, version.micro);
   if (!version.package.empty()) info.qemu_version += fmt::format(" ({})", version.package);
+  RINGSIDE_CHECK(may_go_on());
   RINGSIDE_TRY(info.name, monitor.call(qmp::query_name()));
+  RINGSIDE_CHECK(may_go_on());
   RINGSIDE_TRY(info.uuid, monitor.call(qmp::query_uuid()));
   if (info.uuid == kNoUuid) info.uuid.clear();
+  RINGSIDE_CHECK(may_go_on());
   RINGSIDE_TRY(const qmp::KvmInfo kvm, monitor.call(qmp::query_kvm()));
   info.accelerator = kvm.enabled ? "kvm" : "tcg";
+  RINGSIDE_CHECK(may_go_on());
   RINGSIDE_TRY(const qmp::RunStatus status, monitor.call(qmp::query_status()));
   info.status = status.status;
+  RINGSIDE_CHECK(may_go_on());
   info.encryption = encryption_of(monitor);
   return info;
 }
 
 /// The flat view, with the host address of every range that QEMU tells one for.
-Result<memory::MemoryMap> read_map(qmp::Monitor& monitor) {
+Result<memory::MemoryMap> read_map(qmp::Monitor& monitor, const std::function<Result<void>()>& may_go_on) {
+  RINGSIDE_CHECK(may_go_on());
   RINGSIDE_TRY(const std::string text, monitor.call(qmp::human_monitor_command("info mtree -f")));
   RINGSIDE_TRY(const memory::MemoryMap map, memory::parse_flat_view(text));
   std::vector<memory::MemoryRange> ranges = map.ranges();
   for (memory::MemoryRange& range : ranges) {
+    RINGSIDE_CHECK(may_go_on());
     RINGSIDE_TRY(const std::string answer,
                  monitor.call(qmp::human_monitor_command(fmt::format("gpa2hva {:#x}", range.start.value))));
     if (const auto hva = memory::parse_gpa2hva(answer)) range.hva = *hva;
@@ -113,15 +120,18 @@ class AttachedGuest final : public LiveGuest {
         options_(std::move(options)),
         monitor_(std::move(connected)),
         journal_((std::filesystem::path(options_.state_directory) / "frozen").string()),
-        kernels_(std::make_shared<KernelStore>(options_.state_directory)),
-        golden_(std::make_shared<GoldenFiles>(options_.state_directory)) {}
+        kernels_(options_.kernels ? options_.kernels
+                                  : std::make_shared<KernelStore>(options_.state_directory)),
+        golden_(options_.golden ? options_.golden : std::make_shared<GoldenFiles>(options_.state_directory)) {
+  }
 
   Result<void> prepare(const std::vector<FreezeJournal::Replayed>& replayed) {
     for (const FreezeJournal::Replayed& entry : replayed)
       replay_notes_.push_back(entry.outcome ? "gave the guest back that an ended ringside had left frozen"
                                             : "freeze journal: " + entry.outcome.error().message);
     RINGSIDE_CHECK(check_target(*monitor_));
-    RINGSIDE_TRY(info_, identify(*monitor_));
+    RINGSIDE_CHECK(options_.may_go_on());
+    RINGSIDE_TRY(info_, identify(*monitor_, options_.may_go_on));
     return refresh_map();
   }
 
@@ -203,7 +213,7 @@ class AttachedGuest final : public LiveGuest {
 };
 
 Result<void> AttachedGuest::refresh_map() {
-  RINGSIDE_TRY(memory::MemoryMap map, read_map(*monitor_));
+  RINGSIDE_TRY(memory::MemoryMap map, read_map(*monitor_, options_.may_go_on));
   QemuProcess process = find_process(*monitor_, map, info_.name, options_.qemu_pid);
   const BackendContext context{
       .monitor = *monitor_,
@@ -211,6 +221,7 @@ Result<void> AttachedGuest::refresh_map() {
       .qemu = process.pid,
       .mappings = process.mappings,
       .no_process = process.unknown_because,
+      .may_go_on = options_.may_go_on,
       .read_frozen = [this](std::span<memory::ReadRequest> requests) { return read_burst(requests); },
   };
   notes_ = replay_notes_;

@@ -8,6 +8,7 @@
 #include "guest/snapshot.h"
 #include "qmp/monitor.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ enum class MsrSource {
   none,
 };
 
+class GoldenFiles;
+class KernelStore;
+
 struct AttachOptions {
   io::Endpoint endpoint;
   Backend backend = Backend::automatic;
@@ -34,8 +38,14 @@ struct AttachOptions {
   qmp::ConnectOptions connect{};
   /// How to reach the monitor and the gdbstub if not by sockets on `loop`: for endpoints of libvirt.
   std::optional<Connectors> connectors{};
+  /// Known kernel builds and vendors' files, for all guests of one process; empty: of this guest alone.
+  std::shared_ptr<KernelStore> kernels{};
+  std::shared_ptr<GoldenFiles> golden{};
   /// QEMU's pid where it is known and the monitor does not tell; proven by memory mappings like any other.
   std::optional<pid_t> qemu_pid{};
+  /// Asked between the calls that attaching makes, where nothing has to be put back: its error ends the attempt. A
+  /// monitor that answers each call in time may still take for ever.
+  std::function<Result<void>()> may_go_on = [] { return Result<void>(); };
 };
 
 /// A running guest, attached to by its QMP socket. Detaching (the destructor) leaves nothing behind in QEMU.

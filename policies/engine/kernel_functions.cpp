@@ -5,6 +5,7 @@
 #include "guest/linux/linux_macro.h"
 #include "guest/linux/symboliser.h"
 #include "guest/linux/views/held_locks.h"
+#include "guest/linux/views/module_release.h"
 #include "policies/engine/virtual_table.h"
 
 #include <string>
@@ -117,6 +118,32 @@ void mutex_owner_function(sqlite3_context* call, int, sqlite3_value** argv) {
     sqlite3_result_int64(call, static_cast<sqlite3_int64>(owner->value));
 }
 
+/// module_memory_in_hand(x): whether a task is loading or freeing the module's memory that holds x.
+void module_memory_in_hand_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "module_memory_in_hand");
+  if (kernel == nullptr) return;
+  sqlite3_result_int(call, guest::linux::module_memory_in_hand(*kernel, address_of(argv[0])) ? 1 : 0);
+}
+
+/// member_offset('type', 'member'): bytes from the start of a struct or union to a member ("a.b" for one of a
+/// member's); NULL if this kernel has no such member.
+void member_offset_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv) || is_null(argv + 1)) return;
+  Kernel* kernel = kernel_of(call, "member_offset");
+  if (kernel == nullptr) return;
+  const auto text = [](sqlite3_value* value) {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_value_text(value));
+    return std::string_view(bytes == nullptr ? "" : bytes,
+                            static_cast<std::size_t>(sqlite3_value_bytes(value)));
+  };
+  const auto offset = kernel->offset(text(argv[0]), text(argv[1]));
+  if (offset)
+    sqlite3_result_int64(call, *offset);
+  else if (offset.error().code != Errc::not_found)
+    report(call, "member_offset", {offset.error()});
+}
+
 /// required(x, 'why'): x; where it is NULL, the answer is incomplete and says why.
 void required_function(sqlite3_context* call, int, sqlite3_value** argv) {
   if (!is_null(argv)) return sqlite3_result_value(call, argv[0]);
@@ -143,7 +170,10 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
          add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
-         add("mutex_owner", 0, mutex_owner_function) && add("required", 0, required_function, 2);
+         add("mutex_owner", 0, mutex_owner_function) &&
+         add("module_memory_in_hand", 0, module_memory_in_hand_function) &&
+         add("required", 0, required_function, 2) &&
+         add("member_offset", SQLITE_DETERMINISTIC, member_offset_function, 2);
 }
 
 }  // namespace ringside::policies

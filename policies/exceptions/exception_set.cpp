@@ -194,4 +194,9 @@ void ExceptionSet::carry_uses(const ExceptionSet& before) {
   }
 }
 
+void ExceptionSet::count_as_used(const std::set<std::string>& ids) {
+  for (std::size_t i = 0; i < exceptions_.size(); ++i)
+    if (ids.contains(exceptions_[i].id)) used_[i].store(true, std::memory_order_relaxed);
+}
+
 }  // namespace ringside::policies

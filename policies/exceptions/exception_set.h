@@ -9,6 +9,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,8 @@ class ExceptionSet {
   std::vector<const Exception*> unused() const;
   /// Takes over which exceptions, by id, were used in `before`: after a reload.
   void carry_uses(const ExceptionSet& before);
+  /// These, by id, have matched before they were loaded.
+  void count_as_used(const std::set<std::string>& ids);
 
  private:
   std::vector<Exception> exceptions_;

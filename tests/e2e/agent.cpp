@@ -162,6 +162,35 @@ spec:
   ASSERT_NO_FATAL_FAILURE(agent.stop());
 }
 
+TEST(Agent, TakesAChangeIntoTheBaselineAndNothingElse) {
+  TemporaryFolder folder;
+  Agent agent(folder);
+  auto booted = Guest::boot(small("6.1-cloud"));
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  agent.configure(fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [idt, linux-settings]}}\n",
+                              show(guest, folder)));
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  guest.run("echo elsewhere > /proc/sys/kernel/core_pattern");
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return has_finding(agent, "gates-unchanged", "open") &&
+           has_finding(agent, "core-dumps-unchanged", "open");
+  })) << agent.log();
+  for (const Json& finding : agent.findings())
+    if (finding["check"] == "gates-unchanged") {
+      EXPECT_EQ(agent.ask({"baseline", "accept", "--finding", finding["id"]}).status, 0);
+    }
+  EXPECT_TRUE(Agent::comes_true([&] { return !has_finding(agent, "gates-unchanged", "open"); }))
+      << agent.findings().dump(2);
+  EXPECT_TRUE(has_finding(agent, "core-dumps-unchanged", "open"));
+  // What was accepted is the baseline: the old handler would be a change.
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  EXPECT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); }));
+  ASSERT_NO_FATAL_FAILURE(agent.stop());
+}
+
 TEST(Agent, RestoresWhereItMay) {
   TemporaryFolder folder;
   Agent agent(folder);

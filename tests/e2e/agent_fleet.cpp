@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many guests under one agent: mixed kernels, one of 32 bits, one that stands still, one that reboots over
-// and over.
+// and over, and one that libvirt manages, where libvirt can run.
 //   RINGSIDE_FLEET_GUESTS=12     how many (4)
 //   RINGSIDE_FLEET_SECONDS=900   how long they are watched (60)
 #include "tests/e2e/support/agent.h"
+#include "tests/e2e/support/process_use.h"
+#include "tests/lab/libvirt_host.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -31,26 +32,32 @@ struct Member {
   bool quiet() const { return !stands_still && !reboots; }
 };
 
-/// Resident memory without what is shared with QEMU, and CPU time so far.
-struct Use {
-  double anonymous_mib = 0, cpu_seconds = 0;
+/// A domain of a libvirt daemon of the test's own.
+struct Domain {
+  std::string why_not;
+  std::unique_ptr<LibvirtHost> host;
+
+  Domain() {
+    auto made = LibvirtHost::make();
+    if (made)
+      if (auto started = (*made)->start_daemon(); !started) made = fail(started.error());
+    if (made)
+      if (auto created = (*made)->create_domain("domain", "11111111-2222-3333-4444-555555555555"); !created)
+        made = fail(created.error());
+    if (made)
+      host = std::move(*made);
+    else
+      why_not = made.error().message;
+  }
+  std::string source() const { return host ? fmt::format(", libvirt: ['{}']", host->uri()) : ""; }
+  IdtGate gate() const {
+    pid_t pid = 0;
+    std::ifstream(host->folder().file("run/qemu/domain.pid")) >> pid;
+    return IdtGate::find(pid, [this](const std::string& line) {
+      return host->virsh({"qemu-monitor-command", "domain", "--hmp", line}).out;
+    });
+  }
 };
-Use use_of(pid_t pid) {
-  Use use;
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("RssAnon:")) use.anonymous_mib = std::stod(line.substr(8)) / 1024;
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  std::getline(stat, text);
-  std::istringstream fields(text.substr(text.rfind(')') + 2));
-  std::string field;
-  double ticks = 0;
-  for (int i = 3; i <= 15 && fields >> field; ++i)
-    if (i >= 14) ticks += std::stod(field);  // utime, stime (proc(5))
-  use.cpu_seconds = ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return use;
-}
 
 std::vector<Member> boot_all(unsigned count, std::string& missing) {
   static const std::vector<std::string> kKernels = {"6.1-cloud", "sid-cloud", "5.10-cloud", "6.1-686-pae",
@@ -81,15 +88,18 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
   std::string missing;
   auto members = boot_all(count, missing);
   if (members.empty()) GTEST_SKIP() << missing;
+  const Domain domain;
+  if (!domain.host) std::cout << "no guest of libvirt among them: " << domain.why_not << '\n';
+  const std::size_t watched_guests = count + (domain.host ? 1 : 0);
   TemporaryFolder folder;
   for (const Member& member : members) show(*member.guest, folder, member.name);
   Agent agent(folder);
-  agent.configure(fmt::format("guests: {{sockets: ['{}/vm/*.qmp']}}\n", folder.path()));
+  agent.configure(fmt::format("guests: {{sockets: ['{}/vm/*.qmp']{}}}\n", folder.path(), domain.source()));
   ASSERT_NO_FATAL_FAILURE(agent.start());
   ASSERT_TRUE(Agent::comes_true(
       [&] {
         const Json guests = agent.guests();
-        return guests.size() == count && std::ranges::all_of(guests, [](const Json& guest) {
+        return guests.size() == watched_guests && std::ranges::all_of(guests, [](const Json& guest) {
                  return guest["state"] == "watched" && guest["checks"]["ok"].get<int>() > 20;
                });
       },
@@ -112,11 +122,13 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
   const double watched = std::chrono::duration<double>(steady_clock::now() - begin).count();
   const Use after = use_of(agent.pid());
   const Json status = agent.json({"status"});
+  const auto all = static_cast<double>(watched_guests);
   std::cout << fmt::format(
-      "{} guests, {:.0f} s: {:.2f} % of a core a guest, {:.0f} MiB a guest ({:.0f} at first), {} ticks, {} "
+      "{} guests{}, {:.0f} s: {:.2f} % of a core a guest, {:.0f} MiB a guest ({:.0f} at first), {} ticks, {} "
       "missed\n",
-      count, watched, 100 * (after.cpu_seconds - before.cpu_seconds) / watched / count,
-      after.anonymous_mib / count, before.anonymous_mib / count, status["scheduler"]["ticks"].get<int>(),
+      watched_guests, domain.host ? ", one of libvirt" : "", watched,
+      100 * (after.cpu_seconds - before.cpu_seconds) / watched / all, after.anonymous_mib / all,
+      before.anonymous_mib / all, status["scheduler"]["ticks"].get<int>(),
       status["scheduler"]["missed"].get<int>());
 
   for (const Json& finding : agent.findings({"--severity", "medium"})) ADD_FAILURE() << finding.dump(2);
@@ -130,18 +142,21 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
   }
 
   // Each in turn.
+  std::vector<std::pair<std::string, IdtGate>> gates;
+  for (Member& member : members)
+    if (member.quiet()) gates.emplace_back(member.name, IdtGate::of(*member.guest));
+  if (domain.host) gates.emplace_back("domain", domain.gate());
   std::vector<double> delays;
-  for (Member& member : members) {
-    if (!member.quiet()) continue;
+  for (const auto& [name, gate] : gates) {
     const auto tampered = steady_clock::now();
-    ASSERT_NO_FATAL_FAILURE(flip_gate(*member.guest));
-    ASSERT_TRUE(Agent::comes_true([&] {
-      return !agent.findings({"--guest", member.name, "--severity", "high"}).empty();
-    })) << member.name
-        << ' ' << member.kernel << '\n'
+    gate.flip();
+    ASSERT_TRUE(Agent::comes_true([&, who = name] {
+      return !agent.findings({"--guest", who, "--severity", "high"}).empty();
+    })) << name
+        << '\n'
         << agent.log();
     delays.push_back(std::chrono::duration<double>(steady_clock::now() - tampered).count());
-    ASSERT_NO_FATAL_FAILURE(flip_gate(*member.guest));
+    gate.flip();
   }
   std::ranges::sort(delays);
   std::cout << fmt::format("a changed gate was reported after {:.1f} s (median), {:.1f} s at most\n",

@@ -4,10 +4,10 @@
 #include "base/bytes.h"
 #include "guest/linux/modules.h"
 #include "guest/linux/pointers.h"
+#include "guest/linux/views/task_stack.h"
 #include "guest/linux/walkers.h"
 
 #include <set>
-#include <span>
 
 namespace ringside::guest::linux {
 
@@ -40,31 +40,6 @@ Result<std::vector<Gva>> who_runs(Kernel& kernel, Gva function) {
   }));
   if (unread && tasks.empty()) return fail(std::move(*unread));
   return tasks;
-}
-
-/// The words of a sleeping task's stack that are in use.
-Result<Bytes> stack_in_use(Kernel& kernel, Gva task) {
-  constexpr std::uint64_t kMostStack = 64u << 10;  // THREAD_SIZE is 16 KiB, or 32 with KASAN
-  RINGSIDE_TRY(const Field stack, kernel.field("task_struct", "stack"));
-  RINGSIDE_TRY(const Field sp, kernel.field("task_struct", "thread.sp"));
-  RINGSIDE_TRY(const Gva bottom, kernel.read_pointer_field(task, stack));
-  RINGSIDE_TRY(const Gva top_of_use, kernel.read_pointer_field(task, sp));
-  if (top_of_use < bottom || top_of_use - bottom >= kMostStack ||
-      top_of_use.value % kernel.pointer_size() != 0)
-    return fail(Errc::malformed, "a stack pointer outside of its stack");
-  // Its size is told by no type: it ends where nothing is mapped, a page at a time.
-  Bytes words;
-  for (Gva at = top_of_use; at - bottom < kMostStack;) {
-    const std::uint64_t size = kPageSize - at.value % kPageSize;
-    const std::size_t had = words.size();
-    words.resize(had + size);
-    if (!kernel.space().read(at, std::span(words).subspan(had))) {
-      words.resize(had);
-      break;
-    }
-    at = at + size;
-  }
-  return words;
 }
 
 /// Takes the list that begins with `entry`; what is none is left at once: its first word must lead on, or be

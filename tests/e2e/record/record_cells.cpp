@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records guests of the matrix for the tests that need no QEMU (tests/data/linux).
-//   usage: record_cells FOLDER CELL...    cells as docs/kernel-matrix.md names them, e.g. "6.1-cloud,
-//   5-level"
+//   usage: record_cells FOLDER CELL...              cells as docs/kernel-matrix.md names them, e.g.
+//   "6.1-cloud, 5-level"
+//          record_cells --objects FOLDER CELL...    guests in which there is one of each thing that policies
+//          look at, with
+//   the code of the kernel and its modules (tests/data/policies)
 #include "guest/snapshot_stream.h"
 #include "tests/e2e/support/kernel_matrix.h"
 #include "tests/lab/oracle.h"
@@ -12,6 +15,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <memory>
+#include <string_view>
 
 namespace ringside::lab {
 namespace {
@@ -71,23 +76,42 @@ std::string words_of(Guest& guest, const Oracle& oracle) {
   return words;
 }
 
-void record(const Cell& cell, const std::string& folder) {
+std::unique_ptr<Guest> boot(const Cell& cell) {
   auto booted = Guest::boot(cell.options);
   if (!booted) throw std::runtime_error(booted.error().message);
-  Guest& guest = **booted;
-  guest.run("settle 60 26", std::chrono::minutes(6));
-  const Oracle oracle(guest);
-  const std::string words = words_of(guest, oracle);
+  return std::move(*booted);
+}
+
+/// Stops the guest and saves it, with what `tables` touch too.
+void save(Guest& guest, const std::string& path, const std::vector<std::string>& tables) {
   if (const auto stopped = guest.qmp().execute("stop"); !stopped)
     throw std::runtime_error(stopped.error().message);
-  const std::string path = folder + "/" + file_name(cell.name);
-  const auto saved =
-      run_program({RINGSIDE_PROGRAM, "snapshot", "save", "--small", guest.monitor_socket(), path + ".rsnap"},
-                  {"RINGSIDE_STATE_DIR=" + guest.folder().file("state")});
+  std::vector<std::string> command{RINGSIDE_PROGRAM, "snapshot", "save", "--small"};
+  for (const auto& table : tables) command.push_back("--table=" + table);
+  command.insert(command.end(), {guest.monitor_socket(), path + ".rsnap"});
+  const auto saved = run_program(command, {"RINGSIDE_STATE_DIR=" + guest.folder().file("state")});
   if (!saved) throw std::runtime_error(saved.error().message);
   constexpr int kIncomplete = 4;  // a table says what this kernel does not tell
   if (saved->status != 0 && saved->status != kIncomplete) throw std::runtime_error(saved->err);
+}
+
+void record(const Cell& cell, const std::string& folder) {
+  const auto guest = boot(cell);
+  guest->run("settle 60 26", std::chrono::minutes(6));
+  const Oracle oracle(*guest);
+  const std::string words = words_of(*guest, oracle);
+  const std::string path = folder + "/" + file_name(cell.name);
+  save(*guest, path, {});
   std::ofstream(path + ".txt") << words;
+}
+
+/// Few processes and modules: the file is to be small.
+void record_objects(const Cell& cell, const std::string& folder) {
+  const auto guest = boot(cell);
+  const std::string said = guest->run("settle 22 8 && objects && echo all there", std::chrono::minutes(6));
+  if (said.find("all there") == std::string::npos) throw std::runtime_error(said);
+  save(*guest, folder + "/" + file_name(cell.name),
+       {"patch_sites", "kernel_text_changes", "module_text_changes"});
 }
 
 }  // namespace
@@ -95,8 +119,10 @@ void record(const Cell& cell, const std::string& folder) {
 
 int main(int count, char** arguments) {
   using namespace ringside::lab;
+  const bool objects = count > 1 && std::string_view(arguments[1]) == "--objects";
+  if (objects) ++arguments, --count;
   if (count < 3) {
-    std::cerr << "usage: record_cells FOLDER CELL...\n";
+    std::cerr << "usage: record_cells [--objects] FOLDER CELL...\n";
     return 2;
   }
   int failed = 0;
@@ -105,7 +131,7 @@ int main(int count, char** arguments) {
       const auto cell = std::find_if(matrix.begin(), matrix.end(),
                                      [&](const Cell& one) { return one.name == arguments[i]; });
       if (cell == matrix.end()) throw std::runtime_error("the matrix has no such cell");
-      record(*cell, arguments[1]);
+      (objects ? record_objects : record)(*cell, arguments[1]);
       std::cout << arguments[i] << ": recorded\n";
     } catch (const std::exception& error) {
       std::cerr << arguments[i] << ": " << error.what() << '\n';

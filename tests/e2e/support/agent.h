@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/e2e/support/program.h"
+#include "tests/lab/idt_gate.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,7 +13,6 @@
 #include <fstream>
 #include <functional>
 #include <memory>
-#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,12 +29,19 @@ class Agent {
   void configure(const std::string& yaml) { std::ofstream(folder_.file("ringside.yaml")) << yaml; }
 
   void start() {
-    auto process = Process::start({RINGSIDE_PROGRAM, "agent", "--config", folder_.file("ringside.yaml")},
-                                  folder_.file("agent.log"), environment());
+    std::vector<std::string> words = under_;
+    words.insert(words.end(), {RINGSIDE_PROGRAM, "agent", "--config", folder_.file("ringside.yaml")});
+    std::vector<std::string> surroundings = environment();
+    surroundings.insert(surroundings.end(), more_environment_.begin(), more_environment_.end());
+    auto process = Process::start(words, folder_.file("agent.log"), surroundings);
     ASSERT_TRUE(process.has_value()) << process.error().message;
     process_ = std::make_unique<Process>(std::move(*process));
     ASSERT_TRUE(comes_true([&] { return ask({"status"}).status == 0; })) << log();
   }
+  /// The daemon is started by this command, which becomes it, and with more NAME=VALUE.
+  void start_under(std::vector<std::string> command) { under_ = std::move(command); }
+  void start_with(std::vector<std::string> environment) { more_environment_ = std::move(environment); }
+  bool runs() { return !process_->poll().has_value(); }
   /// As a crash: without a chance to write anything.
   void kill() { process_->kill(); }
   void stop() {
@@ -67,6 +74,12 @@ class Agent {
       if (guest["name"] == name) return guest["state"];
     return "";
   }
+  /// What `ringside guests` says of one; null if it is not there.
+  Json guest(const std::string& name) const {
+    for (const Json& guest : guests())
+      if (guest["name"] == name) return guest;
+    return Json();
+  }
   std::string log() const { return read(folder_.file("agent.log")); }
   std::string read(const std::string& path) const {
     std::ifstream file(path);
@@ -95,6 +108,7 @@ class Agent {
     return {"RINGSIDE_STATE_DIR=" + folder_.file("state"), "RINGSIDE_CONTROL=" + control(), "NO_COLOR=1"};
   }
   const TemporaryFolder& folder_;
+  std::vector<std::string> under_, more_environment_;
   std::unique_ptr<Process> process_;
 };
 
@@ -112,32 +126,9 @@ inline std::string show(const Guest& guest, const TemporaryFolder& folder, const
   return folder.file("vm/" + name + ".qmp");
 }
 
-/// The guest's RAM, as QEMU has it open.
-inline std::fstream memory_of(const Guest& guest) {
-  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", guest.pid()))) {
-    std::error_code ignored;
-    if (std::filesystem::read_symlink(entry, ignored).string().find("memfd:memory-backend-memfd") !=
-        std::string::npos)
-      return std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-  }
-  return {};
-}
-
-/// Flips two bytes of the handler of gate 31 of vCPU 0, which nothing raises: done twice, nothing was done.
+/// Done twice, nothing was done.
 inline void flip_gate(Guest& guest) {
-  const std::string registers = guest.qmp().hmp("info registers", 0);
-  std::smatch base, gpa;
-  ASSERT_TRUE(std::regex_search(registers, base, std::regex("IDT=\\s+([0-9a-f]+)"))) << registers;
-  const std::string told =
-      guest.qmp().hmp(fmt::format("gva2gpa {:#x}", std::stoull(base[1], nullptr, 16) + 31 * 16), 0);
-  ASSERT_TRUE(std::regex_search(told, gpa, std::regex("gpa: *(0x[0-9a-f]+)"))) << told;
-  const auto at = static_cast<std::streamoff>(std::stoull(gpa[1], nullptr, 16));
-  auto ram = memory_of(guest);
-  ASSERT_TRUE(ram.is_open());
-  char bytes[2] = {};
-  ram.seekg(at).read(bytes, 2);
-  for (char& byte : bytes) byte = static_cast<char>(byte ^ 0x55);
-  ram.seekp(at).write(bytes, 2).flush();
+  ASSERT_NO_THROW(IdtGate::of(guest).flip());
 }
 
 }  // namespace ringside::lab

@@ -30,10 +30,21 @@ TEST(KernelCache, KeepsTheNewestOfABuildAndNotTooMany) {
 
 TEST(KernelCache, RemembersWhatWasCompared) {
   KernelCache cache;
-  EXPECT_FALSE(cache.compared("guest build place"));
-  cache.note_compared("guest build place");
-  EXPECT_TRUE(cache.compared("guest build place"));
-  EXPECT_FALSE(cache.compared("guest build elsewhere"));
+  const auto ours = build("aa", 0xffffffff81000000);
+  EXPECT_FALSE(cache.compared("guest build place", ours));
+  cache.note_compared("guest build place", ours);
+  EXPECT_TRUE(cache.compared("guest build place", ours));
+  EXPECT_FALSE(cache.compared("guest build elsewhere", ours));
+}
+
+TEST(KernelCache, TakesNothingForComparedThatAnotherGuestGave) {
+  KernelCache cache;
+  const auto ours = build("aa", 0xffffffff81000000);
+  cache.add(ours);
+  cache.note_compared("guest build place", ours);
+  cache.add(build("aa", 0xffffffff81000000));
+  const auto theirs = cache.builds(0xffffffff81000000).front();
+  EXPECT_FALSE(cache.compared("guest build place", theirs));
 }
 
 }  // namespace

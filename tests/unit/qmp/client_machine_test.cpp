@@ -153,6 +153,28 @@ TEST_F(QmpMachine, TheReplyToAnAbandonedCallIsConsumedAndDropped) {
   EXPECT_EQ(finished().id, next);
 }
 
+TEST_F(QmpMachine, AnswersThatNobodyAskedForEndTheConnectionInTheEnd) {
+  negotiate();
+  for (std::size_t i = 0; i < ClientMachine::kMostStrange; ++i) receive(i % 2 == 0 ? reply_to(7) : error_to(8));
+  EXPECT_FALSE(machine().ended());
+  const auto id = submit();
+  receive(reply_to(9));
+  ASSERT_TRUE(machine().ended());
+  const auto last = finished();
+  EXPECT_EQ(last.id, id);
+  EXPECT_THAT(last.result.error().message, HasSubstr("nobody has given"));
+}
+
+TEST_F(QmpMachine, TooLongAGreetingIsOversizedAndWhatFollowsItMayBeLonger) {
+  receive("{\"QMP\": \"" + std::string(kGreetingBound, 'x'));
+  EXPECT_TRUE(machine().ended());
+  make(1);
+  const auto long_reply = "{\"event\": \"X\", \"data\": {\"text\": \"" + std::string(2 * kGreetingBound, 'x') + "\"}}";
+  receive(std::string(kGreeting) + long_reply);
+  EXPECT_FALSE(machine().ended());
+  EXPECT_TRUE(std::holds_alternative<Event>(machine().next_action().value()));
+}
+
 TEST_F(QmpMachine, RepliesToAFormerConnectionsCommandsAreDropped) {
   receive(reply_to(7) + error_to(8));
   negotiate();

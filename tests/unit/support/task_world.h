@@ -24,7 +24,8 @@ class TaskWorld {
                                    tgid = 64, pid = 72, exit_state = 80, cred = 96, real_cred = 88,
                                    comm = 104, mm = 128, files = 136, fs = 144, nsproxy = 152,
                                    real_parent = 160, thread_pid = 168, start = 176, prio = 184,
-                                   static_prio = 188, policy = 192, cpu = 196, kthread = 200, size = 256;
+                                   static_prio = 188, policy = 192, cpu = 196, kthread = 200, stack = 208,
+                                   sp = 216, size = 256;
   };
   struct Signal {
     static constexpr std::uint32_t thread_head = 8, nr_threads = 24, pids = 32, tty = 64, size = 80;
@@ -131,6 +132,7 @@ class TaskWorld {
                list = btf.struct_("list_head", 16, {{"next", pointer, 0}, {"prev", pointer, 64}});
     const auto comm = btf.array(byte, 16), desc = btf.array(byte, 24), tty_name = btf.array(byte, 64),
                pids = btf.array(pointer, 4);
+    const auto thread = btf.struct_("thread_struct", 8, {{"sp", u64, 0}});
     const auto thread_info = btf.struct_("thread_info", 4, {{"cpu", u32, 0}});
     btf.struct_("task_struct", Task::size,
                 {{"flags", u32, Task::flags * 8},
@@ -155,7 +157,9 @@ class TaskWorld {
                  {"static_prio", s32, Task::static_prio * 8},
                  {"policy", u32, Task::policy * 8},
                  {"thread_info", thread_info, Task::cpu * 8},
-                 {"worker_private", pointer, Task::kthread * 8}});
+                 {"worker_private", pointer, Task::kthread * 8},
+                 {"stack", pointer, Task::stack * 8},
+                 {"thread", thread, Task::sp * 8}});
     btf.struct_("signal_struct", Signal::size,
                 {{"thread_head", list, Signal::thread_head * 8},
                  {"nr_threads", s32, Signal::nr_threads * 8},

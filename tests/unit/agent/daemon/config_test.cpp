@@ -37,7 +37,7 @@ actions:
   allow:
     - {guests: [web*], actions: [restore, pause]}
   breaker: {perGuest: 1, perHost: 2, within: 10m}
-keep: {evidence: 512MiB, resolvedFindings: 100}
+keep: {evidence: 512MiB, dumps: 2GiB, resolvedFindings: 100}
 outputs:
   - {name: siem, kind: syslog, to: 'tls:siem:6514', atLeast: high, queue: 5, timeout: 3s}
   - {name: hook, kind: webhook, to: 'http://127.0.0.1/', headers: {X-Token: abc}}
@@ -59,6 +59,7 @@ outputs:
   EXPECT_THAT(config.actions.at(0).allow, ElementsAre("restore", "pause"));
   EXPECT_EQ(config.breaker.per_host, 2u);
   EXPECT_EQ(config.evidence_bytes, 512u << 20);
+  EXPECT_EQ(config.dump_bytes, std::uint64_t{2} << 30);
   ASSERT_THAT(config.outputs, SizeIs(2));
   EXPECT_EQ(config.outputs[0].at_least, policies::Severity::high);
   EXPECT_EQ(config.outputs[1].headers.at("X-Token"), "abc");

@@ -75,6 +75,29 @@ TEST(Scheduler, LetsASlowJobHoldUpNoOther) {
   go.set_value();
 }
 
+TEST(Scheduler, PutsOtherThreadsInThePlaceOfThoseThatWaitForever) {
+  std::promise<void> go;
+  auto waited = go.get_future().share();
+  Scheduler scheduler(2);
+  std::atomic<int> waiting{0};
+  for (int i = 0; i < 5; ++i)
+    scheduler.add([&, waited]() -> std::optional<Clock::time_point> {
+      ++waiting;
+      waited.wait();
+      return std::nullopt;
+    });
+  std::atomic<int> runs{0};
+  scheduler.add([&]() -> std::optional<Clock::time_point> {
+    return ++runs < 100 ? std::optional(Clock::now()) : std::nullopt;
+  });
+  EXPECT_TRUE(comes_true([&] { return waiting == 5; }));
+  EXPECT_TRUE(comes_true([&] { return runs == 100; }));
+  EXPECT_GT(scheduler.statistics().threads, 5u);
+  go.set_value();
+  // They end when they are not needed any more.
+  EXPECT_TRUE(comes_true([&] { return scheduler.statistics().threads == 2; }));
+}
+
 TEST(Scheduler, RunsARemovedJobNoMore) {
   Scheduler scheduler(2);
   std::atomic<int> runs{0};

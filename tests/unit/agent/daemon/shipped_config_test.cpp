@@ -75,6 +75,7 @@ TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   EXPECT_THAT(all.outputs, SizeIs(2));
   EXPECT_THAT(all.actions, SizeIs(1));
   EXPECT_EQ(all.policies.built_in, defaults.policies.built_in);
+  EXPECT_EQ(all.policies.unused_exceptions_after, defaults.policies.unused_exceptions_after);
   EXPECT_EQ(all.watching.workers, defaults.watching.workers);
   EXPECT_EQ(all.watching.memory, defaults.watching.memory);
   EXPECT_EQ(all.watching.msrs, defaults.watching.msrs);
@@ -89,6 +90,7 @@ TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   EXPECT_EQ(all.breaker.per_host, defaults.breaker.per_host);
   EXPECT_EQ(all.breaker.within, defaults.breaker.within);
   EXPECT_EQ(all.evidence_bytes, defaults.evidence_bytes);
+  EXPECT_EQ(all.dump_bytes, defaults.dump_bytes);
   EXPECT_EQ(all.resolved_findings, defaults.resolved_findings);
   ASSERT_FALSE(all.outputs.empty());
   EXPECT_EQ(all.outputs[0].at_least, OutputConfig().at_least);

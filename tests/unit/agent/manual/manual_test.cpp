@@ -70,7 +70,9 @@ TEST(Manual, TurnsADocumentIntoSections) {
   EXPECT_THAT(page, HasSubstr("`pid`, integer\n:   of it | none\n\n`comm`, text\n:   \\ \n"));
   EXPECT_THAT(page, Not(HasSubstr("column")));
   EXPECT_THAT(page, Not(HasSubstr("Title")));
-  EXPECT_THAT(page, HasSubstr("**ringside**(1), **ringside.yaml**(5), **ringside-tables**(7)"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("**ringside**(1), **ringside.yaml**(5), **ringside-metrics**(7), **ringside-tables**(7)"));
 }
 
 }  // namespace

@@ -76,6 +76,10 @@ std::vector<AgentEvent> all_events() {
         event.finding->fingerprint.clear();
         event.finding->policy_version.clear();
         all.push_back(event);
+        event.finding->kind = FindingRecord::Kind::exception_expired;
+        event.finding->guest = "host/node1";
+        event.finding->fingerprint = "EX-1";
+        all.push_back(event);
       }
   return all;
 }
@@ -86,6 +90,13 @@ TEST(Ocsf, EveryEventIsADetectionFindingByTheSchema) {
     const Json json = ocsf_event(event, kOrigin);
     EXPECT_EQ(schema.complaints(json), "") << json.dump(2);
   }
+}
+
+TEST(Ocsf, AnExceptionIsAboutTheHost) {
+  AgentEvent event = some_event();
+  EXPECT_EQ(ocsf_event(event, kOrigin)["resources"][0]["type"], "Virtual Machine");
+  event.finding->kind = FindingRecord::Kind::exception_unused;
+  EXPECT_EQ(ocsf_event(event, kOrigin)["resources"][0]["type"], "Server");
 }
 
 TEST(Ocsf, TheSchemaSeesWhatIsWrong) {

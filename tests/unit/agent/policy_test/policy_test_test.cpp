@@ -28,7 +28,12 @@ metadata: {name: mine, title: Mine}
 spec:
   checks:
     - {id: protected, title: Write protection, table: vcpus, expect: wp, severity: critical}
-    - {id: kernel-half, title: Handlers, table: idt, where: present AND handler IS NOT NULL, expect: kernel}
+    - id: kernel-half
+      title: Handlers
+      table: idt
+      where: present AND handler IS NOT NULL
+      expect: kernel
+      message: "gate {{vector}} enters {{handler}} of module {{module}}"
     - id: kept
       title: Write protection as it was
       unchanged: {table: vcpus, key: [vcpu], columns: [wp]}
@@ -209,13 +214,110 @@ TEST_F(PolicyTestFiles, TheVerbSaysEachCaseAndWhatIsNotCovered) {
   EXPECT_EQ(ringside({"policy", "test", folder_.file("test.yaml")}).exit, 2);
 }
 
-TEST(ShippedPolicies, PassTheirTests) {
-  const auto set = load_policy_tests({RINGSIDE_SOURCE_DIR "/tests/policies"});
-  for (const auto& error : set.errors) ADD_FAILURE() << render(error, false);
-  EXPECT_GE(set.tests.size(), 7u);
-  for (const auto& test : set.tests)
-    for (const auto& one : test.cases)
-      EXPECT_THAT(run_policy_test(test, one).differences, IsEmpty()) << test.file << ": " << one.name;
+TEST_F(PolicyTestFiles, AnAddressMayBeAQuery) {
+  for (const char* patch :
+       {"{gva: \"SELECT addr('idt_table') + 0x1f8\", bytes: 00000000}",
+        "{symbol: idt_table+0x1f8, pointer: select 0}", "{query: \"SELECT addr('idt_table') + 0x1f8, 0\"}",
+        "{query: \"SELECT addr('idt_table') + 0x1f8, 0, 4\"}",
+        "{query: \"WITH a(b) AS (SELECT '00000000') SELECT gva + 8, b FROM idt, a WHERE vector = 31\"}"})
+    EXPECT_THAT(differences(on_file("    patch: [" + std::string(patch) +
+                                    "]\n    expect: [{check: kernel-half, count: 1, row: {vector: 31}}]\n"
+                                    "    unknown: [kept]\n")),
+                IsEmpty())
+        << patch;
+}
+
+TEST_F(PolicyTestFiles, AQueryThatPatchesNothingFailsTheCase) {
+  const auto said = [&](const std::string& patch) {
+    const auto all = differences(on_file("    patch: [" + patch + "]\n    expect: []\n"));
+    return all.size() == 1 ? all[0] : "no difference, or several";
+  };
+  EXPECT_THAT(said("{query: \"SELECT gva, 0 FROM idt WHERE vector = 999\"}"), HasSubstr("gives no row"));
+  EXPECT_THAT(said("{query: \"SELECT addr('no_such_symbol'), 0\"}"), HasSubstr("the address, is no number"));
+  EXPECT_THAT(said("{query: SELECT 1}"), HasSubstr("two columns"));
+  EXPECT_THAT(said("{query: \"SELECT 1, 2, 3, 4\"}"), HasSubstr("two columns"));
+  EXPECT_THAT(said("{query: \"SELECT addr('idt_table'), 0, 9\"}"), HasSubstr("1 to 8 bytes"));
+  EXPECT_THAT(said("{query: \"SELECT addr('idt_table'), 'words'\"}"), HasSubstr("hexadecimal digits"));
+  EXPECT_THAT(said("{query: \"SELECT addr('idt_table'), NULL\"}"), HasSubstr("hexadecimal digits"));
+  EXPECT_THAT(said("{query: SELECT FROM}"), HasSubstr("syntax error"));
+  EXPECT_THAT(said("{query: DELETE FROM idt}"), HasSubstr("the patch in line 7"));
+  EXPECT_THAT(said("{gva: \"SELECT gva FROM idt WHERE vector = 999\", bytes: 00}"),
+              HasSubstr("gives no row"));
+  EXPECT_THAT(said("{gva: SELECT 'text', bytes: 00}"), HasSubstr("no number"));
+}
+
+TEST_F(PolicyTestFiles, MappingsArePatched) {
+  write("mine.yaml", R"(
+apiVersion: ringside/v1
+kind: Policy
+metadata: {name: mine, title: Mine}
+spec:
+  checks:
+    - id: closed
+      title: Closed pages
+      table: page_mappings
+      where: half = 'kernel' AND gva <= addr('linux_banner') AND gva + size > addr('linux_banner')
+      expect: NOT writable AND NOT user AND NOT executable
+    - id: table
+      title: The interrupt table
+      query: SELECT gpa FROM idt WHERE vector = 0 AND raw = (SELECT raw FROM idt WHERE vector = 1)
+)");
+  const auto with = [&](const std::string& patch, const std::string& expected) {
+    return differences(on_file("    patch: [" + patch + "]\n    expect: [" + expected + "]\n"));
+  };
+  EXPECT_THAT(with("{mapping: linux_banner, set: [writable]}", "{check: closed, row: {writable: true}}"),
+              IsEmpty());
+  EXPECT_THAT(
+      with("{mapping: linux_banner, clear: [no-execute]}", "{check: closed, row: {executable: true}}"),
+      IsEmpty());
+  // The table's page leads to a copy whose first gate is the second.
+  EXPECT_THAT(
+      with("{query: \"WITH RECURSIVE w(n) AS (VALUES(0) UNION ALL SELECT n + 8 FROM w WHERE n < 4088) "
+           "SELECT ((addr('__log_buf') + 4095) & ~4095) + n, read_u64(addr('idt_table') + "
+           "iif(n < 16, n + 16, n)) FROM w\"}, "
+           "{mapping: 0xfffffe0000000000, frame: SELECT (addr('__log_buf') + 4095) & ~4095}",
+           "{check: table, count: 1}"),
+      IsEmpty());
+  EXPECT_THAT(with("{mapping: 0x10, set: [writable]}", ""), ElementsAre(HasSubstr("the patch in line 7")));
+  EXPECT_THAT(with("{mapping: SELECT read_u64(addr('page_offset_base')) + 0x8000000, frame: __log_buf}", ""),
+              ElementsAre(HasSubstr("for pages of 4 KiB")));
+}
+
+TEST_F(PolicyTestFiles, ColumnsOfWhatIsFoundAreCompared) {
+  const std::string gate = "    patch: [{symbol: idt_table+0x1f8, pointer: 0}]\n    unknown: [kept]\n";
+  EXPECT_THAT(
+      differences(on_file(gate + "    expect: [{check: kernel-half, row: {vector: 0x1f, type: int*}}]\n")),
+      IsEmpty());
+  EXPECT_THAT(
+      differences(on_file(gate + "    expect: [{check: kernel-half, row: {vector: 31, module: null}}]\n")),
+      IsEmpty());
+  EXPECT_THAT(differences(on_file(gate + "    expect: [{check: kernel-half, row: {vector: 32}}]\n")),
+              ElementsAre("kernel-half: no violation has vector 32", HasSubstr("  ")));
+  EXPECT_THAT(differences(on_file(gate + "    expect: [{check: kernel-half, row: {no_such_column: 1}}]\n")),
+              Contains(HasSubstr("no_such_column")));
+  EXPECT_THAT(wrong(on_file("    expect: [{check: kernel-half, row: 1}]\n")).message, HasSubstr("mapping"));
+}
+
+TEST_F(PolicyTestFiles, AnUntestedCheckHasAReason) {
+  const std::string quiet = on_file("    expect: []\n    unknown: [kept]\n");
+  const auto set = load(quiet, "untested: {protected: because}\n");
+  ASSERT_THAT(set.errors, IsEmpty());
+  CoverageReport report;
+  report.add(set.tests[0]);
+  EXPECT_EQ(report.all().at({"mine", "protected"}).untested, "because");
+  EXPECT_THAT(wrong(quiet, "untested: {protectd: because}\n").message, HasSubstr("has no check `protectd`"));
+  EXPECT_THAT(wrong(quiet, "untested: {protected: }\n").message, HasSubstr("has a reason"));
+  EXPECT_THAT(wrong(quiet, "untested: [protected]\n").message, HasSubstr("must be a mapping"));
+}
+
+TEST_F(PolicyTestFiles, PatchesOfMappingsAreChecked) {
+  const auto said = [&](const std::string& patch) {
+    return wrong(on_file("    patch: [" + patch + "]\n    expect: []\n"));
+  };
+  EXPECT_THAT(said("{mapping: 1, set: [writeable]}").hint, HasSubstr("`writable`"));
+  EXPECT_THAT(said("{mapping: 1}").message, HasSubstr("`set`, `clear` or `frame`"));
+  EXPECT_THAT(said("{mapping: 1, bytes: 00}").message, HasSubstr("unknown key `bytes`"));
+  EXPECT_THAT(said("{query: SELECT 1, gva: 1}").message, HasSubstr("unknown key `gva`"));
 }
 
 }  // namespace

@@ -37,6 +37,8 @@ END
   # Health checks are run by the loop below: podman would have systemd's timers do it.
   export CONTAINERS_CONF=$work/containers.conf CONTAINERS_STORAGE_CONF=$work/storage.conf BUILDAH_ISOLATION=chroot \
     DISABLE_HC_SYSTEMD=true DOCKER_HOST=unix://$work/podman.sock
+  had_netavark=no
+  ! iptables-save 2>/dev/null | grep -qi netavark || had_netavark=yes
   podman system service --time 0 "unix://$work/podman.sock" {podman_lock}>&- >"$work/service.log" 2>&1 &
   podman_service=$!
   run_health_checks {podman_lock}>&- >/dev/null 2>&1 &
@@ -128,7 +130,8 @@ stop_podman() {
   local left=''
   kill "$podman_service" "$podman_health" 2>/dev/null || true
   wait "$podman_service" "$podman_health" 2>/dev/null || true
-  podman rm -af -t 0 >/dev/null 2>&1 || true
+  # One that shares another's processes goes first; podman does not sort them.
+  for _ in 1 2 3; do podman rm -af -t 0 >/dev/null 2>&1 && break; done
   buildah rm --all >/dev/null 2>&1 || true  # of a build that was interrupted
   podman pod rm -af >/dev/null 2>&1 || true
   podman volume prune -f >/dev/null 2>&1 || true
@@ -137,6 +140,8 @@ stop_podman() {
   [[ -z $(podman ps -aq --external) ]] || left+=" containers"
   [[ -z $(podman volume ls -q) ]] || left+=" volumes"
   [[ $(podman network ls -q | wc -l) -le 1 ]] || left+=" networks"
+  # netavark leaves its chains to the next network.
+  [[ $had_netavark == yes ]] || iptables-save | grep -vi netavark | iptables-restore || left+=" firewall rules"
   # The overlay's own mount goes with it.
   umount "$kPodmanCache/storage/overlay" 2>/dev/null || true
   ! grep -q "$kPodmanCache" /proc/mounts || left+=" mounts"

@@ -442,7 +442,14 @@ void GuestSession::booted() {
 }
 
 Result<void> GuestSession::learn(const char* why) {
-  RINGSIDE_TRY(const auto baseline, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  auto taken = take_baseline_of(*guest_, msrs(), pauses_.get());
+  if (!taken && taken.error().code == Errc::unavailable &&
+      rules_->config.watching.msrs == MsrSource::automatic) {
+    // QEMU's process is out of sight. Its device state has the MSRs too, for one short stop.
+    RINGSIDE_CHECK(pauses_->allow(Clock::now()));
+    taken = take_baseline_of(*guest_, MsrSource::vmstate, pauses_.get());
+  }
+  RINGSIDE_TRY(const auto baseline, std::move(taken));
   RINGSIDE_CHECK(keep_baseline(baseline));
   tools_.ledger.note("baseline.taken",
                      {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},

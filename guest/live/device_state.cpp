@@ -22,6 +22,7 @@ namespace ringside::guest::live {
 namespace {
 
 constexpr std::uint64_t kStreamBound = 256u << 20;  // bytes; a machine with many devices has a few MiB
+constexpr std::chrono::milliseconds kFarewell{1'000};
 
 class Descriptor {
  public:
@@ -69,23 +70,6 @@ Result<Bytes> read_all(int fd) {
   return stream;
 }
 
-/// Through a passed memory file: nothing touches a disk, and no folder need be shared.
-Result<Bytes> save_by_descriptor(qmp::Monitor& monitor) {
-  const Descriptor memory(::memfd_create("ringside-device-state", MFD_CLOEXEC));
-  if (!memory.valid()) return system_failure("make a memory file");
-  // QEMU opens /dev/fdset/N for writing only and takes no descriptor with other access (util/osdep.c,
-  // qemu_dup_flags): a read-write memfd would be "Permission denied".
-  const Descriptor writer(
-      ::open(fmt::format("/proc/self/fd/{}", memory.get()).c_str(), O_WRONLY | O_CLOEXEC));
-  if (!writer.valid()) return system_failure("open the memory file for writing");
-  auto add = qmp::add_fd("ringside device state");
-  RINGSIDE_TRY(const qmp::FdSet set, monitor.call(add, {.descriptor = writer.get()}));
-  const auto saved = monitor.call(qmp::xen_save_devices_state(fmt::format("/dev/fdset/{}", set.fdset_id)));
-  (void)monitor.call(qmp::remove_fd(set.fdset_id));
-  if (!saved) return fail(saved.error());
-  return read_all(memory.get());
-}
-
 /// Where no descriptor can be passed (TCP, an old libvirt): through a file that both sides see.
 Result<Bytes> save_by_file(qmp::Monitor& monitor) {
   std::string reason = "no folder that both sides see";
@@ -106,22 +90,58 @@ Result<Bytes> save_by_file(qmp::Monitor& monitor) {
 
 }  // namespace
 
-Result<Bytes> save_device_state(qmp::Monitor& monitor) {
-  if (!monitor.supports("xen-save-devices-state"))
+/// A memory file that QEMU has a descriptor of: nothing touches a disk, and no folder need be shared. One for all
+/// states: QEMU closes what is taken out of a set of descriptors only if the guest runs just then (monitor/fds.c,
+/// monitor_fdset_cleanup), so that one for each state of a guest that stands still would use up its descriptors.
+struct DeviceState::PassedFile {
+  Descriptor memory{::memfd_create("ringside-device-state", MFD_CLOEXEC)};
+  // QEMU opens /dev/fdset/N for writing only and takes no descriptor with other access (util/osdep.c,
+  // qemu_dup_flags): a read-write memfd would be "Permission denied".
+  Descriptor writer{::open(fmt::format("/proc/self/fd/{}", memory.get()).c_str(), O_WRONLY | O_CLOEXEC)};
+  int set = -1;
+};
+
+DeviceState::DeviceState(qmp::Monitor& monitor) : monitor_(monitor) {}
+
+DeviceState::~DeviceState() {
+  if (file_ && monitor_.connected())
+    (void)monitor_.call(qmp::remove_fd(file_->set), {.deadline = kFarewell, .descriptor = -1});
+}
+
+Result<Bytes> DeviceState::save_by_descriptor() {
+  if (!file_) {
+    auto file = std::make_unique<PassedFile>();
+    if (!file->memory.valid() || !file->writer.valid()) return system_failure("make a memory file");
+    auto add = qmp::add_fd("ringside device state");
+    RINGSIDE_TRY(const qmp::FdSet set, monitor_.call(add, {.descriptor = file->writer.get()}));
+    file->set = set.fdset_id;
+    file_ = std::move(file);
+  }
+  // QEMU's descriptors share our place in the file.
+  if (::ftruncate(file_->memory.get(), 0) != 0 || ::lseek(file_->writer.get(), 0, SEEK_SET) != 0)
+    return system_failure("empty the memory file");
+  auto saved = monitor_.call(qmp::xen_save_devices_state(fmt::format("/dev/fdset/{}", file_->set)));
+  if (saved) return read_all(file_->memory.get());
+  (void)monitor_.call(qmp::remove_fd(file_->set));
+  file_.reset();
+  return fail(saved.error());
+}
+
+Result<Bytes> DeviceState::save() {
+  if (!monitor_.supports("xen-save-devices-state"))
     return fail(Errc::unsupported, "this QEMU has no xen-save-devices-state");
-  RINGSIDE_CHECK(check_no_migration(monitor));
-  const io::Endpoint::Kind kind = monitor.endpoint().kind;
+  RINGSIDE_CHECK(check_no_migration(monitor_));
+  const io::Endpoint::Kind kind = monitor_.endpoint().kind;
   if (kind != io::Endpoint::Kind::tcp && kind != io::Endpoint::Kind::tls) {
-    auto saved = save_by_descriptor(monitor);
+    auto saved = save_by_descriptor();
     // libvirt passes descriptors on since 8.2.
     if (saved || saved.error().code != Errc::unsupported) return saved;
   }
-  return save_by_file(monitor);
+  return save_by_file(monitor_);
 }
 
-Result<std::vector<x86::CpuState>> read_vmstate_cpus(qmp::Monitor& monitor,
-                                                     std::span<const x86::CpuState> reference) {
-  RINGSIDE_TRY(const Bytes stream, save_device_state(monitor));
+Result<std::vector<x86::CpuState>> DeviceState::read_cpus(std::span<const x86::CpuState> reference) {
+  RINGSIDE_TRY(const Bytes stream, save());
   return x86::parse_vmstate_cpus(stream, reference);
 }
 

@@ -38,6 +38,7 @@ Result<void> check_agree(const Cpus& saved, const Cpus& cpus) {
 
 struct MsrReader::Impl {
   MsrContext context;
+  DeviceState device_state;
   CalibrationStore store;
   std::optional<QemuHeap> heap{};
   unsigned long long qemu_start = 0;
@@ -47,7 +48,8 @@ struct MsrReader::Impl {
   std::optional<Clock::time_point> try_again_at{};
   std::string failed_because{};
 
-  explicit Impl(MsrContext c) : context(std::move(c)), store(context.state_directory) {}
+  explicit Impl(MsrContext c)
+      : context(std::move(c)), device_state(context.monitor), store(context.state_directory) {}
 
   Result<void> fill_from_vmstate(Cpus& cpus);
   Result<void> fill_calibrated(Cpus& cpus);
@@ -59,7 +61,7 @@ struct MsrReader::Impl {
 };
 
 Result<void> MsrReader::Impl::fill_from_vmstate(Cpus& cpus) {
-  RINGSIDE_TRY(const Cpus saved, read_vmstate_cpus(context.monitor, cpus));
+  RINGSIDE_TRY(const Cpus saved, device_state.read_cpus(cpus));
   RINGSIDE_CHECK(check_agree(saved, cpus));
   for (std::size_t i = 0; i < cpus.size(); ++i) cpus[i].msrs = saved[i].msrs;
   return {};
@@ -97,7 +99,7 @@ Result<void> MsrReader::Impl::find_views(const Cpus& cpus) {
 Result<void> MsrReader::Impl::calibrate() {
   RINGSIDE_TRY(const auto window, context.freeze());
   RINGSIDE_TRY(const Cpus cpus, context.read_registers());
-  RINGSIDE_TRY(const Cpus saved, read_vmstate_cpus(context.monitor, cpus));
+  RINGSIDE_TRY(const Cpus saved, device_state.read_cpus(cpus));
   RINGSIDE_CHECK(check_agree(saved, cpus));
   if (views.size() != cpus.size()) return fail(Errc::mismatch, "the number of vCPUs has changed");
   std::vector<Bytes> bytes;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# A podman of scripts/test-lab's own: configuration and state in a temporary folder, images in the cache. It works where
+# A podman of scripts/test-lab's own, whose images stay in the cache and nothing else. It works where
 # there is no systemd and where crun and raised limits do not: runc, cgroupfs, 1024 descriptors, builds by chroot.
 
 readonly kPodmanCache=${XDG_CACHE_HOME:-$HOME/.cache}/ringside/compose
@@ -12,12 +12,15 @@ start_podman() {
   exec {podman_lock}>"$kPodmanCache/lock"
   flock -n "$podman_lock" || { echo "test-lab: another run is at work in $kPodmanCache" >&2; exit 1; }
   work=$(mktemp -d "${TMPDIR:-/tmp}/ringside-test-lab.XXXXXX")
-  mkdir -p "$work"/{run,networks,tmp}
+  # Always the same folders: podman keeps them in its database, whatever the configuration says later.
+  local state=$kPodmanCache/state
+  rm -rf "$state" "$kPodmanCache"/storage/libpod "$kPodmanCache"/storage/volumes
+  mkdir -p "$state"/{run,networks,tmp}
   cat >"$work/storage.conf" <<END
 [storage]
 driver = "overlay"
 graphroot = "$kPodmanCache/storage"
-runroot = "$work/run"
+runroot = "$state/run"
 END
   cat >"$work/containers.conf" <<END
 [containers]
@@ -26,14 +29,16 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-tmp_dir = "$work/tmp"
+tmp_dir = "$state/tmp"
 [network]
 network_backend = "netavark"
-network_config_dir = "$work/networks"
+network_config_dir = "$state/networks"
 END
   # Health checks are run by the loop below: podman would have systemd's timers do it.
   export CONTAINERS_CONF=$work/containers.conf CONTAINERS_STORAGE_CONF=$work/storage.conf BUILDAH_ISOLATION=chroot \
     DISABLE_HC_SYSTEMD=true DOCKER_HOST=unix://$work/podman.sock
+  had_netavark=no
+  ! iptables-save 2>/dev/null | grep -qi netavark || had_netavark=yes
   podman system service --time 0 "unix://$work/podman.sock" {podman_lock}>&- >"$work/service.log" 2>&1 &
   podman_service=$!
   run_health_checks {podman_lock}>&- >/dev/null 2>&1 &
@@ -42,7 +47,7 @@ END
 
 run_health_checks() {
   while sleep 1; do
-    for container in $(podman ps -q); do podman healthcheck run "$container"; done
+    for container in $(podman ps -q || true); do podman healthcheck run "$container" || true; done
   done
 }
 
@@ -99,7 +104,9 @@ build_image() {
       local folder
       folder=$(ccache --get-config cache_dir)
       mkdir -p "$folder"
-      ccache=(--volume "$folder:/ccache" --build-arg MORE_PACKAGES=ccache --build-arg CCACHE_DIR=/ccache --build-arg CCACHE_BASEDIR=/src)
+      # It knows again what the build of this tree compiled: the language is part of what it goes by.
+      ccache=(--volume "$folder:/ccache" --build-arg MORE_PACKAGES=ccache --build-arg CCACHE_DIR=/ccache
+        --build-arg CCACHE_BASEDIR=/src --build-arg "LANG=${LANG:-}")
     fi
     podman_build build "${ccache[@]}"
   fi
@@ -123,7 +130,9 @@ stop_podman() {
   local left=''
   kill "$podman_service" "$podman_health" 2>/dev/null || true
   wait "$podman_service" "$podman_health" 2>/dev/null || true
-  podman rm -af -t 0 >/dev/null 2>&1 || true
+  # One that shares another's processes goes first; podman does not sort them.
+  for _ in 1 2 3; do podman rm -af -t 0 >/dev/null 2>&1 && break; done
+  buildah rm --all >/dev/null 2>&1 || true  # of a build that was interrupted
   podman pod rm -af >/dev/null 2>&1 || true
   podman volume prune -f >/dev/null 2>&1 || true
   podman network prune -f >/dev/null 2>&1 || true
@@ -131,14 +140,17 @@ stop_podman() {
   [[ -z $(podman ps -aq --external) ]] || left+=" containers"
   [[ -z $(podman volume ls -q) ]] || left+=" volumes"
   [[ $(podman network ls -q | wc -l) -le 1 ]] || left+=" networks"
+  # netavark leaves its chains to the next network.
+  [[ $had_netavark == yes ]] || iptables-save | grep -vi netavark | iptables-restore || left+=" firewall rules"
   # The overlay's own mount goes with it.
   umount "$kPodmanCache/storage/overlay" 2>/dev/null || true
-  ! grep -q "$kPodmanCache\|$work" /proc/mounts || left+=" mounts"
+  ! grep -q "$kPodmanCache" /proc/mounts || left+=" mounts"
   for _ in {1..50}; do
-    pgrep -f "$work" >/dev/null || break
+    pgrep -f "$kPodmanCache|$work" >/dev/null || break
     sleep 0.2
   done
-  ! pgrep -f "$work" >/dev/null || left+=" processes"
+  ! pgrep -f "$kPodmanCache|$work" >/dev/null || left+=" processes"
   rm -rf "$work"
+  [[ -n $left ]] || rm -rf "$kPodmanCache/state"
   [[ -z $left ]] || { echo "test-lab: left behind:$left" >&2; return 1; }
 }

@@ -149,7 +149,7 @@ class GuestSession {
 
   std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false},
       hurried_{false};
-  bool attaching_ = false;  ///< for the worker only
+  bool attaching_ = false;    ///< for the worker only
   mutable std::mutex shown_;  ///< for what describe() and summary() show
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;

@@ -90,7 +90,7 @@ TEST_F(AgentActions, DumpsAGuestUntilTheBreakerOpens) {
   ASSERT_TRUE(Agent::comes_true([&] { return logged("restore.refused") == 1; })) << agent_.log();
   EXPECT_EQ(logged("dump.done"), 1u) << agent_.log();
   EXPECT_EQ(logged("pause.refused"), 1u) << agent_.log();
-  EXPECT_EQ(logged("the circuit breaker is open: 1 action on this guest within 1 h"), 2u) << agent_.log();
+  EXPECT_EQ(logged("the circuit breaker is open: 1 action on this guest within "), 2u) << agent_.log();
   EXPECT_EQ(guest_->qmp().status(), "running");
 
   std::vector<std::filesystem::path> dumps;
@@ -138,9 +138,9 @@ TEST_F(AgentActions, SaysWhatItCannotSee) {
   EXPECT_EQ(blind["guest_name"], "real") << blind.dump();
   EXPECT_EQ(blind["policy"], "msr-entry-points") << blind.dump();
 
-  // Once it can be seen again, that is over; each was told once.
+  // Once nobody asks for what cannot be seen, that is over; each was told once.
   silent.reset();
-  configure(policies + seldom + "}\n");
+  configure("policies: {builtIn: [gdt]}\n" + seldom + "}\n");
   agent_.hang_up();
   ASSERT_TRUE(Agent::comes_true([&] { return agent_.findings().empty(); })) << agent_.findings().dump(2);
   EXPECT_EQ(logged("blind/"), 0u);

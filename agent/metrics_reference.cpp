@@ -11,11 +11,11 @@ namespace ringside::agent {
 namespace {
 
 std::string render(const MetricDescription& family) {
-  std::string out = fmt::format("\n## {}\n\n{} A {}", family.name, family.help, to_string(family.type));
-  out +=
-      family.labels.empty() ? ", without labels" : fmt::format(" by `{}`", fmt::join(family.labels, "`, `"));
-  if (!family.labelled.empty()) out += fmt::format("; {}", family.labelled);
-  return out + ".\n";
+  std::string out =
+      fmt::format("\n## {}\n\n{}\n\nType: {}.", family.name, family.help, to_string(family.type));
+  if (!family.labels.empty()) out += fmt::format(" Labels: `{}`.", fmt::join(family.labels, "`, `"));
+  if (!family.labelled.empty()) out += fmt::format(" {}", family.labelled);
+  return out + "\n";
 }
 
 }  // namespace
@@ -24,14 +24,14 @@ std::string metrics_markdown() {
   std::string out =
       "# Metrics\n\n"
       "What the agent tells Prometheus at `/metrics`: on its control socket always, on TCP where "
-      "`http.listen` is set. "
-      "This page is\nmade by `ringside agent --metrics-reference` from the descriptions in "
-      "`agent/daemon/metric_families.cpp`; a test compares the two.\n\n"
+      "`http.listen` is "
+      "set. This\npage is made by `ringside agent --metrics-reference` from the descriptions in "
+      "`agent/daemon/metric_families.cpp`; a\ntest compares the two.\n\n"
       "Labels never hold addresses, process ids or hashes of content. `guest` is the guest's name as "
-      "`ringside guests` "
-      "shows it.\nCounters begin at 0 when the agent starts. Families that have counted nothing yet are left "
-      "out of the "
-      "answer.\n\n";
+      "`ringside "
+      "guests` shows\nit. Counters begin at 0 when the agent starts. Families that have counted nothing yet "
+      "are "
+      "left out of the answer.\n\n";
   out += fmt::format("The buckets of histograms end at {} seconds.\n", fmt::join(duration_buckets(), ", "));
   for (const auto& family : metric_families()) out += render(family);
   return out;

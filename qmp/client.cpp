@@ -59,8 +59,9 @@ struct PendingCall {
   std::optional<Result<Json>> result;
 };
 
-/// Events that are taken within a second. QEMU itself holds most kinds back to one a second (monitor/monitor.c,
-/// monitor_qapi_event_conf); whoever sends more is read more slowly, so that others are not.
+/// Events that are taken within a second. QEMU itself holds most kinds back to one a second
+/// (monitor/monitor.c, monitor_qapi_event_conf); whoever sends more is read more slowly, so that others are
+/// not.
 constexpr unsigned kEventsASecond = 2'000;
 
 Error monitor_busy(milliseconds deadline) {

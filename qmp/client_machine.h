@@ -34,8 +34,8 @@ class ClientMachine {
     /// ids.
     std::uint64_t first_id = 1;
   };
-  /// Replies to commands that were never given, beyond which the connection ends. A former connection leaves one
-  /// or two.
+  /// Replies to commands that were never given, beyond which the connection ends. A former connection leaves
+  /// one or two.
   static constexpr std::size_t kMostStrange = 100;
   using CallId = std::uint64_t;
 

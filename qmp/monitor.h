@@ -69,8 +69,8 @@ struct ConnectOptions {
   std::chrono::milliseconds connect_deadline{5'000};
   /// A monitor that another client holds accepts the connection and stays silent (QEMU serves one client).
   std::chrono::milliseconds greeting_deadline{2'000};
-  /// Bytes; a longer message is `oversized` and ends the connection. The longest that QEMU has to send are the
-  /// registers of all vCPUs as text, some 3 KiB each.
+  /// Bytes; a longer message is `oversized` and ends the connection. The longest that QEMU has to send are
+  /// the registers of all vCPUs as text, some 3 KiB each.
   std::size_t message_bound = 16u << 20;
 };
 

@@ -91,7 +91,8 @@ constexpr const char* kUnfinished = ".part";
 std::uint64_t size_of_files(const std::string& directory) {
   std::uint64_t bytes = 0;
   std::error_code error, no_file;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error))
     if (const auto size = it->file_size(no_file); !no_file) bytes += size;
   return bytes;
 }
@@ -100,7 +101,8 @@ std::uint64_t size_of_files(const std::string& directory) {
 
 void remove_broken_dumps(const std::string& directory) {
   std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error))
     if (it->path().extension() == kUnfinished) ::unlink(it->path().c_str());
 }
 

@@ -532,9 +532,21 @@ std::string Daemon::Impl::metrics() {
   open.state = FindingRecord::State::open;
   open.limit = 100'000;
   const auto records = store->list(open);
+  std::vector<OutputDispatcher::Statistics> of_outputs;
+  {
+    const std::lock_guard lock(outputs_mutex);
+    if (outputs)
+      if (auto statistics = outputs->statistics()) of_outputs = std::move(*statistics);
+  }
   const std::lock_guard lock(rules_mutex);
-  return metrics_.page({list->summaries(), records ? *records : std::vector<FindingRecord>(), rules->policies,
-                        ledger->statistics()});
+  const std::size_t all = rules->exceptions.all().size(),
+                    expired = rules->exceptions.expired(wall_clock()).size();
+  return metrics_.page({list->summaries(),
+                        records ? *records : std::vector<FindingRecord>(),
+                        rules->policies,
+                        ledger->statistics(),
+                        std::move(of_outputs),
+                        {all - expired, expired, rules->exceptions.unused().size()}});
 }
 
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -25,8 +25,8 @@ namespace {
 
 /// How often what changes without an event is looked at: memory that was plugged, last_seen on disk.
 constexpr std::chrono::seconds kNowAndThen{30};
-/// Events of QEMU that cannot wait are taken up this often, however many come: a guest can reset itself over and
-/// over.
+/// Events of QEMU that cannot wait are taken up this often, however many come: a guest can reset itself over
+/// and over.
 constexpr milliseconds kBetweenEvents{200};
 /// A monitor that has answered all this time without an end to what was to be asked.
 constexpr std::chrono::seconds kLongestAttach{60};
@@ -696,6 +696,14 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
     tally.not_applicable += result.verdict == policies::Verdict::not_applicable;
   }
   tools_.metrics.look(facts_.name, took);
+  std::map<std::string, policies::Verdict> policies;
+  for (const auto& result : look.results) {
+    auto& worst = policies.emplace(result.policy->name, policies::Verdict::ok).first->second;
+    if (result.verdict == policies::Verdict::violated ||
+        (result.verdict == policies::Verdict::unknown && worst != policies::Verdict::violated))
+      worst = result.verdict;
+  }
+  for (const auto& [policy, verdict] : policies) tools_.metrics.scanned(policy, verdict);
   const auto status = guest_->monitor().call(qmp::query_status());
   const bool running = status && status->running;
   if (running) paused_for_.clear();
@@ -707,9 +715,12 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
   if (shown.state != state) shown.since = wall_clock();
   shown.state = state;
   shown.why = state != State::stopped ? look.unread.value_or("")
-              : paused_for_.empty()   ? "the guest does not run: " + status->status
-                                      : fmt::format("ringside paused it for finding {}; `cont` lets it run", paused_for_);
+              : paused_for_.empty()
+                  ? "the guest does not run: " + status->status
+                  : fmt::format("ringside paused it for finding {}; `cont` lets it run", paused_for_);
   shown.last_tick = wall_clock();
+  for (const auto& [policy, verdict] : policies)
+    if (verdict != policies::Verdict::unknown) shown.scanned[policy] = *shown.last_tick;
   shown.checks = tally;
   shown.findings = looks_->findings().open().size();
   shown.undecided = looks_->undecided();
@@ -725,8 +736,8 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
 GuestSession::Summary GuestSession::summary() const {
   const std::lock_guard lock(shown_);
   const auto& shown = shown_state_;
-  return {shown.state,  shown.facts, shown.checks,  shown.findings, shown.ticks,
-          shown.missed, shown.tick,  shown.backend, shown.kernel,   shown.build_id};
+  return {shown.state, shown.facts,   shown.checks, shown.findings, shown.ticks,  shown.missed,
+          shown.tick,  shown.backend, shown.kernel, shown.build_id, shown.scanned};
 }
 
 Json GuestSession::describe() const {

@@ -149,7 +149,7 @@ class GuestSession {
 
   std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false},
       hurried_{false};
-  bool attaching_ = false;  ///< for the worker only
+  bool attaching_ = false;    ///< for the worker only
   mutable std::mutex shown_;  ///< for what describe() and summary() show
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;
@@ -164,6 +164,7 @@ class GuestSession {
     Tally checks;
     std::size_t findings = 0, undecided = 0;
     std::uint64_t ticks = 0, missed = 0, pauses = 0;
+    std::map<std::string, Moment> scanned;
     std::chrono::microseconds tick{0}, paused{0};
   } shown_state_;
 };

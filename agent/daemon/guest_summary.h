@@ -2,10 +2,12 @@
 #pragma once
 
 #include "agent/daemon/guest_facts.h"
+#include "agent/findings.h"
 #include "agent/scan/report.h"
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace ringside::agent {
@@ -29,6 +31,7 @@ struct GuestSummary {
   std::uint64_t ticks = 0, missed = 0;
   std::chrono::microseconds tick{0};  ///< how long the last look took
   std::string backend, kernel, build_id;
+  std::map<std::string, Moment> scanned;  ///< by policy: when none of its checks was unknown last
 };
 
 }  // namespace ringside::agent

@@ -15,6 +15,8 @@ enum class Metric {
   ticks,
   missed_ticks,
   look_duration,
+  scans,
+  last_scan,
   pause_duration,
   findings_open,
   findings_suppressed,
@@ -22,8 +24,12 @@ enum class Metric {
   actions,
   policy_info,
   policy_reloads,
+  exceptions,
   store_waiting,
   store_dropped,
+  outbox_depth,
+  outbox_sent,
+  outbox_dropped,
 };
 
 enum class MetricType { gauge, counter, histogram };
@@ -37,7 +43,7 @@ struct MetricDescription {
   MetricType type;
   std::vector<std::string_view> labels;
   std::string_view help;      ///< one sentence, which /metrics says too
-  std::string_view labelled;  ///< what the labels can be, for the reference page; may be empty
+  std::string_view labelled;  ///< more about the labels, sentences for the reference page; may be empty
 };
 
 /// One of each Metric, in its order.

@@ -86,6 +86,8 @@ void describe_guest(Page& page, const GuestSummary& guest) {
        {std::pair("ok", guest.checks.ok), std::pair("violated", guest.checks.violated),
         std::pair("unknown", guest.checks.unknown), std::pair("not_applicable", guest.checks.not_applicable)})
     page.gauge(Metric::guest_checks, {name, verdict}, static_cast<double>(count));
+  for (const auto& [policy, at] : guest.scanned)
+    page.gauge(Metric::last_scan, {name, policy}, seconds_of(at.time_since_epoch()));
   page.counter(Metric::ticks, {name}, static_cast<double>(guest.ticks));
   page.counter(Metric::missed_ticks, {name}, static_cast<double>(guest.missed));
 }
@@ -131,6 +133,13 @@ void Metrics::look(const std::string& guest, std::chrono::microseconds took) {
   impl_->observe(Metric::look_duration, {guest}, took);
 }
 
+void Metrics::scanned(const std::string& policy, policies::Verdict verdict) {
+  const char* result = verdict == policies::Verdict::violated  ? "finding"
+                       : verdict == policies::Verdict::unknown ? "unknown"
+                                                               : "ok";
+  impl_->count(Metric::scans, {policy, result});
+}
+
 void Metrics::paused(const std::string& guest, std::chrono::microseconds length) {
   impl_->observe(Metric::pause_duration, {guest}, length);
 }
@@ -156,6 +165,15 @@ std::string Metrics::page(const State& state) {
     page.gauge(Metric::policy_info, {policy.name, policy.version, std::string(to_string(policy.mode))}, 1);
   page.gauge(Metric::store_waiting, {}, static_cast<double>(state.writing.waiting));
   page.counter(Metric::store_dropped, {}, static_cast<double>(state.writing.dropped));
+  for (const auto& [name, count] :
+       {std::pair("active", state.exceptions.active), std::pair("expired", state.exceptions.expired),
+        std::pair("unused", state.exceptions.unused)})
+    page.gauge(Metric::exceptions, {name}, static_cast<double>(count));
+  for (const auto& output : state.outputs) {
+    page.gauge(Metric::outbox_depth, {output.name}, static_cast<double>(output.waiting));
+    page.counter(Metric::outbox_sent, {output.name}, static_cast<double>(output.sent));
+    page.counter(Metric::outbox_dropped, {output.name}, static_cast<double>(output.dropped));
+  }
   auto families = page.collect();
   for (auto& family : impl_->registry.Collect()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/daemon/ledger.h"
+#include "agent/outputs/output_dispatcher.h"
 #include "agent/store/finding_record.h"
 
 #include <chrono>
@@ -23,6 +24,9 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   void look(const std::string& guest, std::chrono::microseconds took);
+  /// What the checks of a policy came to at one look: `violated` if one of them did, else `unknown` if one
+  /// is.
+  void scanned(const std::string& policy, policies::Verdict verdict);
   void paused(const std::string& guest, std::chrono::microseconds length);
   void finding(const std::string& policy, const std::string& check, policies::Severity severity);
   void action(const std::string& action, bool done);
@@ -33,6 +37,10 @@ class Metrics {
     std::vector<FindingRecord> open;
     const std::vector<policies::Policy>& policies;
     Ledger::Statistics writing;
+    std::vector<OutputDispatcher::Statistics> outputs{};
+    struct Exceptions {
+      std::size_t active = 0, expired = 0, unused = 0;
+    } exceptions{};
   };
   std::string page(const State& state);
 

@@ -20,7 +20,8 @@ namespace {
 
 using Clock = Scheduler::Clock;
 
-/// A job that has run for so long with its thread asleep most of the time waits for somebody who does not answer.
+/// A job that has run for so long with its thread asleep most of the time waits for somebody who does not
+/// answer.
 constexpr std::chrono::milliseconds kStalled{500};
 /// How long a job may be overdue before there is a thread more.
 constexpr std::chrono::milliseconds kPatience{200};

@@ -10,8 +10,8 @@
 namespace ringside::agent {
 
 /// Runs jobs when they are due, on a few threads; one job runs on one thread at a time. What waits longest
-/// comes first. A job that waits for somebody who does not answer costs others nothing: another thread takes the
-/// place of its own. Thread-safe.
+/// comes first. A job that waits for somebody who does not answer costs others nothing: another thread takes
+/// the place of its own. Thread-safe.
 class Scheduler {
  public:
   using Clock = std::chrono::steady_clock;

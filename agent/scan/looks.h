@@ -24,7 +24,7 @@ class Looks {
   /// What one look came to; checks that are still being confirmed are missing.
   struct Look {
     std::vector<policies::CheckResult> results;
-    bool booted = false;  ///< the guest's kernel has set itself up since the last look
+    bool booted = false;                  ///< the guest's kernel has set itself up since the last look
     std::optional<std::string> unread{};  ///< why the guest could not be read
   };
 

@@ -171,9 +171,9 @@ Result<ssl::context> make_tls_context(const TlsOptions& options) {
   return context;
 }
 
-/// The last byte goes in a record of its own. QEMU 7.2 takes a record off the socket with the first byte that it reads,
-/// and then waits for the socket before it reads the others (chardev/char-socket.c, io/channel-tls.c): a command
-/// that comes as one record is carried out when the next one comes.
+/// The last byte goes in a record of its own. QEMU 7.2 takes a record off the socket with the first byte that
+/// it reads, and then waits for the socket before it reads the others (chardev/char-socket.c,
+/// io/channel-tls.c): a command that comes as one record is carried out when the next one comes.
 class TlsClientStream final : public SocketStream<TlsSocket> {
  public:
   using SocketStream::SocketStream;

@@ -27,9 +27,9 @@ struct SelectedBackend {
 struct BackendContext {
   qmp::Monitor& monitor;
   const memory::MemoryMap& map;
-  std::optional<pid_t> qemu;             ///< proven to be the guest's QEMU
-  const std::vector<Mapping>& mappings;  ///< of `qemu`
-  std::string no_process;                ///< why `qemu` is not known
+  std::optional<pid_t> qemu;                                                ///< proven to be the guest's QEMU
+  const std::vector<Mapping>& mappings;                                     ///< of `qemu`
+  std::string no_process;                                                   ///< why `qemu` is not known
   std::function<Result<void>()> may_go_on = [] { return Result<void>(); };  ///< as in AttachOptions
   /// Opens the guest's freeze window, or gives the one that is open.
   memory::BurstReader read_frozen;

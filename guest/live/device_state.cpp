@@ -90,9 +90,10 @@ Result<Bytes> save_by_file(qmp::Monitor& monitor) {
 
 }  // namespace
 
-/// A memory file that QEMU has a descriptor of: nothing touches a disk, and no folder need be shared. One for all
-/// states: QEMU closes what is taken out of a set of descriptors only if the guest runs just then (monitor/fds.c,
-/// monitor_fdset_cleanup), so that one for each state of a guest that stands still would use up its descriptors.
+/// A memory file that QEMU has a descriptor of: nothing touches a disk, and no folder need be shared. One for
+/// all states: QEMU closes what is taken out of a set of descriptors only if the guest runs just then
+/// (monitor/fds.c, monitor_fdset_cleanup), so that one for each state of a guest that stands still would use
+/// up its descriptors.
 struct DeviceState::PassedFile {
   Descriptor memory{::memfd_create("ringside-device-state", MFD_CLOEXEC)};
   // QEMU opens /dev/fdset/N for writing only and takes no descriptor with other access (util/osdep.c,

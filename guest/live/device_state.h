@@ -23,8 +23,8 @@ class DeviceState {
 
   /// `unavailable` while a migration is active, or if no file can be shared.
   Result<Bytes> save();
-  /// The vCPUs of it, MSRs included. The stream holds bytes of the guest's choosing, so a section counts only if
-  /// it has the GDTR, IDTR and EFER that `reference`, just read, has (x86/vmstate_cpu.h).
+  /// The vCPUs of it, MSRs included. The stream holds bytes of the guest's choosing, so a section counts only
+  /// if it has the GDTR, IDTR and EFER that `reference`, just read, has (x86/vmstate_cpu.h).
   Result<std::vector<x86::CpuState>> read_cpus(std::span<const x86::CpuState> reference);
 
  private:

@@ -43,8 +43,8 @@ struct AttachOptions {
   std::shared_ptr<GoldenFiles> golden{};
   /// QEMU's pid where it is known and the monitor does not tell; proven by memory mappings like any other.
   std::optional<pid_t> qemu_pid{};
-  /// Asked between the calls that attaching makes, where nothing has to be put back: its error ends the attempt. A
-  /// monitor that answers each call in time may still take for ever.
+  /// Asked between the calls that attaching makes, where nothing has to be put back: its error ends the
+  /// attempt. A monitor that answers each call in time may still take for ever.
   std::function<Result<void>()> may_go_on = [] { return Result<void>(); };
 };
 

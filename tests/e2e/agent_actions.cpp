@@ -36,7 +36,8 @@ spec:
       title: A gate changed
       unchanged: {{table: idt, key: [vcpu, vector], columns: [handler]}}
       actions: [{}]
-)", actions);
+)",
+                                                              actions);
     return fmt::format(
         "policies: {{builtIn: [gdt], paths: ['{}']}}\n"
         "actions:\n  allow:\n    - {{guests: ['*'], actions: [{}]}}\n{}",
@@ -93,7 +94,8 @@ TEST_F(AgentActions, DumpsAGuestUntilTheBreakerOpens) {
   EXPECT_EQ(guest_->qmp().status(), "running");
 
   std::vector<std::filesystem::path> dumps;
-  for (const auto& file : std::filesystem::directory_iterator(folder_.file("state/dumps"))) dumps.push_back(file);
+  for (const auto& file : std::filesystem::directory_iterator(folder_.file("state/dumps")))
+    dumps.push_back(file);
   ASSERT_THAT(dumps, SizeIs(1));
   EXPECT_EQ(dumps[0].extension(), ".elf");
   EXPECT_GE(std::filesystem::file_size(dumps[0]), 256u << 20);
@@ -121,13 +123,15 @@ TEST_F(AgentActions, RefusesADumpThatWouldNotFit) {
 }
 
 TEST_F(AgentActions, SaysWhatItCannotSee) {
-  const std::string seldom = "watching: {unwatchedAfter: 2s, blindAfter: 2s, longestRetry: 1s, connectTimeout: 1s";
+  const std::string seldom =
+      "watching: {unwatchedAfter: 2s, blindAfter: 2s, longestRetry: 1s, connectTimeout: 1s";
   const std::string policies = "policies: {builtIn: [gdt, msr-entry-points]}\n";
   std::filesystem::create_directories(folder_.file("vm"));
   auto silent = std::make_unique<FakeQmp>(folder_.file("vm/silent.qmp"), [](auto& peer) { peer.stay(); });
   ASSERT_NO_FATAL_FAILURE(watch_real_guest(policies + seldom + ", msrs: none}\n"));
 
-  ASSERT_TRUE(Agent::comes_true([&] { return finding_of("unwatched") && finding_of("blind"); })) << agent_.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return finding_of("unwatched") && finding_of("blind"); }))
+      << agent_.log();
   const Json unwatched = *finding_of("unwatched"), blind = *finding_of("blind");
   EXPECT_EQ(unwatched["guest_name"], "silent") << unwatched.dump();
   EXPECT_THAT(unwatched["message"].get<std::string>(), HasSubstr("no greeting"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Monitors that are broken, hostile or no monitors at all, beside a real guest under one agent: the agent stays up
-// and at rest, says what is wrong with each, tries again ever more seldom, and the real guest is watched as if it
-// were alone.
+// Monitors that are broken, hostile or no monitors at all, beside a real guest under one agent: the agent
+// stays up and at rest, says what is wrong with each, tries again ever more seldom, and the real guest is
+// watched as if it were alone.
 #include "tests/e2e/support/agent_with_guest.h"
 #include "tests/lab/fake_qmp.h"
 
@@ -74,23 +74,27 @@ TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
   });
   fake("silent", [](auto& peer) { peer.stay(); });
   fake("dripping", [](auto& peer) {
-    for (const char byte : std::string(R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}}})"))
+    for (const char byte :
+         std::string(R"({"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}}})"))
       if (!peer.send(std::string_view(&byte, 1)) || !peer.stay(milliseconds(500))) return;
   });
   fake("dripping-later", [](auto& peer) {
     peer.greet();
-    while (peer.send(" ") && peer.stay(milliseconds(500))) {}
+    while (peer.send(" ") && peer.stay(milliseconds(500))) {
+    }
   });
   fake("endless", [](auto& peer) {
     const std::string much(1 << 20, 'x');
     peer.send(R"({"QMP": ")");
-    while (peer.send(much)) {}
+    while (peer.send(much)) {
+    }
   });
   fake("endless-later", [](auto& peer) {
     const std::string much(1 << 20, 'x');
     if (!peer.greet() || !peer.command()) return;
     peer.send(R"({"return": ")");
-    while (peer.send(much)) {}
+    while (peer.send(much)) {
+    }
   });
   fake("deep", [](auto& peer) {
     peer.greet();
@@ -150,13 +154,15 @@ TEST_F(AgentFaults, MonitorsThatLie) {
   ASSERT_NO_FATAL_FAILURE(watch_real_guest());
   const MostMemory most(agent_.pid());
   const auto before = most.mib();
-  fake("addresses-of-nothing",
-       [](auto& peer) { converse(peer, instead("gpa2hva", "Host virtual address for 0x0 (pc.ram) is 0x10\r\n")); });
+  fake("addresses-of-nothing", [](auto& peer) {
+    converse(peer, instead("gpa2hva", "Host virtual address for 0x0 (pc.ram) is 0x10\r\n"));
+  });
   fake("nonsense-registers",
        [](auto& peer) { converse(peer, instead("info registers", "CR3=oh no\r\nCPU#4294967295\r\n")); });
   fake("huge-ram", [](auto& peer) {
-    converse(peer, instead("info mtree", "FlatView #0\r\n AS \"memory\", root: system\r\n"
-                                         "  0000000000000000-7fffffffffffffff (prio 0, ram): pc.ram\r\n"));
+    converse(peer, instead("info mtree",
+                           "FlatView #0\r\n AS \"memory\", root: system\r\n"
+                           "  0000000000000000-7fffffffffffffff (prio 0, ram): pc.ram\r\n"));
   });
   // Attaches well each time, and is gone soon after.
   fake("short-lived", [](auto& peer) { converse(peer, plausible_answer, 60); });
@@ -218,7 +224,8 @@ TEST_F(AgentFaults, MonitorsThatNeverStopTelling) {
   })) << agent_.log();
   ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   const double busy = load(seconds(5));
-  std::cout << fmt::format("{:.0f} % of a core, {:.0f} MiB at most, {:.0f} before\n", 100 * busy, most.mib(), before);
+  std::cout << fmt::format("{:.0f} % of a core, {:.0f} MiB at most, {:.0f} before\n", 100 * busy, most.mib(),
+                           before);
   EXPECT_LT(busy, 0.6);
   EXPECT_LT(most.mib(), before + 96);
   for (const auto& [name, count] : connections()) EXPECT_EQ(count, 1u) << name;

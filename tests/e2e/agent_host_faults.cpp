@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a host does to the daemon: a disk that is full, a receiver that is away, a clock that jumps. Findings and what
-// waits to be told survive, none twice, none lost.
+// What a host does to the daemon: a disk that is full, a receiver that is away, a clock that jumps. Findings
+// and what waits to be told survive, none twice, none lost.
 #include "tests/e2e/support/agent_with_guest.h"
 #include "tests/lab/tiny_disk.h"
 #include "tests/lab/webhook_receiver.h"
 
+#include <fmt/chrono.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fmt/chrono.h>
 #include <map>
 #include <sstream>
 
@@ -104,8 +104,8 @@ TEST_F(AgentHostFaults, AnAgentStartsOnAFullDiskOrSaysWhyNot) {
 
 TEST_F(AgentHostFaults, AReceiverThatIsAwayGetsEverythingOnce) {
   WebhookReceiver receiver;
-  ASSERT_NO_FATAL_FAILURE(
-      watch_real_guest(only_gates(fmt::format("  - {{name: hook, kind: webhook, to: '{}'}}\n", receiver.url()))));
+  ASSERT_NO_FATAL_FAILURE(watch_real_guest(
+      only_gates(fmt::format("  - {{name: hook, kind: webhook, to: '{}'}}\n", receiver.url()))));
   ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   ASSERT_TRUE(Agent::comes_true([&] { return output()["waiting"] == 2 && !output()["failing"].is_null(); }))
       << output().dump();
@@ -157,8 +157,12 @@ class FakeClock {
   explicit FakeClock(std::string file) : file_(std::move(file)) { jump("+0d"); }
   static bool can_be() { return std::filesystem::exists(kLibrary); }
   std::vector<std::string> environment() const {
-    return {std::string("LD_PRELOAD=") + kLibrary, "FAKETIME_TIMESTAMP_FILE=" + file_, "FAKETIME_NO_CACHE=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1", "FAKETIME_DISABLE_SHM=1"};
+    return {std::string("LD_PRELOAD=") + kLibrary,
+            "FAKETIME_TIMESTAMP_FILE=" + file_,
+            "FAKETIME_NO_CACHE=1",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "NO_FAKE_STAT=1",
+            "FAKETIME_DISABLE_SHM=1"};
   }
   void jump(const std::string& offset) const {
     std::ofstream(file_ + ".next") << offset << '\n';
@@ -191,21 +195,25 @@ spec:
     reason: the test changes it
     owner: lab
     expires: {}
-)", day(1));
-  ASSERT_NO_FATAL_FAILURE(watch_real_guest(
-      fmt::format("policies: {{builtIn: [idt, gdt], exceptions: ['{}']}}\n"
-                  "outputs:\n  - {{name: lines, kind: json, to: '{}'}}\n",
-                  folder_.file("exceptions.yaml"), events())));
+)",
+                                                                day(1));
+  ASSERT_NO_FATAL_FAILURE(
+      watch_real_guest(fmt::format("policies: {{builtIn: [idt, gdt], exceptions: ['{}']}}\n"
+                                   "outputs:\n  - {{name: lines, kind: json, to: '{}'}}\n",
+                                   folder_.file("exceptions.yaml"), events())));
   auto stream = Process::start({RINGSIDE_PROGRAM, "watch"}, folder_.file("watch.log"),
                                {"RINGSIDE_CONTROL=" + agent_.control(), "NO_COLOR=1"});
   ASSERT_TRUE(stream.has_value());
 
   // Today the exception silences it.
   ASSERT_NO_FATAL_FAILURE(flip_gate(*guest_));
-  ASSERT_TRUE(Agent::comes_true([&] { return agent_.findings({"--suppressed"}).size() == 1; })) << agent_.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.findings({"--suppressed"}).size() == 1; }))
+      << agent_.log();
   EXPECT_THAT(agent_.findings(), SizeIs(0));
   ASSERT_NO_FATAL_FAILURE(flip_gate(*guest_));
-  ASSERT_TRUE(Agent::comes_true([&] { return agent_.findings({"--suppressed", "--state", "open"}).empty(); }));
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return agent_.findings({"--suppressed", "--state", "open"}).empty();
+  }));
 
   // Two days later it has expired.
   const auto ticks = [&] { return agent_.guest("real")["ticks"].get<int>(); };
@@ -217,7 +225,8 @@ spec:
   ASSERT_NO_FATAL_FAILURE(flip_gate(*guest_));
   ASSERT_TRUE(Agent::comes_true([&] { return agent_.findings().size() == 1; })) << agent_.log();
   const Json finding = agent_.findings()[0];
-  EXPECT_THAT(finding["last_seen"].get<std::string>(), AnyOf(HasSubstr(day(1)), HasSubstr(day(2)))) << finding.dump();
+  EXPECT_THAT(finding["last_seen"].get<std::string>(), AnyOf(HasSubstr(day(1)), HasSubstr(day(2))))
+      << finding.dump();
   EXPECT_THAT(agent_.json({"status"})["exceptions"]["expired"], SizeIs(1));
   ASSERT_TRUE(Agent::comes_true([&] { return told() == std::vector<std::string>{"Create"}; }));
 

@@ -47,9 +47,9 @@ bool FakeQmp::Peer::send(std::string_view bytes) {
 
 bool FakeQmp::Peer::greet() {
   return say({{"QMP",
-                {{"version",
-                  {{"qemu", {{"major", 7}, {"minor", 2}, {"micro", 22}}}, {"package", "Debian 1:7.2+dfsg-7"}}},
-                 {"capabilities", {"oob"}}}}});
+               {{"version",
+                 {{"qemu", {{"major", 7}, {"minor", 2}, {"micro", 22}}}, {"package", "Debian 1:7.2+dfsg-7"}}},
+                {"capabilities", {"oob"}}}}});
 }
 
 bool FakeQmp::Peer::refuse(const Json& command, const std::string& why) {
@@ -93,8 +93,7 @@ std::optional<FakeQmp::Json> FakeQmp::Peer::command_at_hand() {
 bool FakeQmp::Peer::stay(milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return !ended_;
     if (!receive(left)) return false;
   }
@@ -140,8 +139,8 @@ void FakeQmp::run() {
 namespace {
 /// Memory of this process that stands for the guest's: zeros.
 std::uintptr_t memory_of_nobody() {
-  static void* const memory = ::mmap(nullptr, 256u << 20, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  static void* const memory =
+      ::mmap(nullptr, 256u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return reinterpret_cast<std::uintptr_t>(memory);
 }
 }  // namespace
@@ -151,8 +150,8 @@ std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command) {
   const std::string name = command.value("execute", "");
   if (name == "query-commands") {
     Json all = Json::array();
-    for (const char* one : {"query-status", "query-memdev", "stop", "cont", "human-monitor-command", "pmemsave",
-                            "xen-save-devices-state", "add-fd", "remove-fd", "getfd", "closefd"})
+    for (const char* one : {"query-status", "query-memdev", "stop", "cont", "human-monitor-command",
+                            "pmemsave", "xen-save-devices-state", "add-fd", "remove-fd", "getfd", "closefd"})
       all.push_back({{"name", one}});
     return all;
   }
@@ -162,8 +161,7 @@ std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command) {
   if (name == "query-name") return Json::object();
   if (name == "query-uuid") return Json{{"UUID", "00000000-0000-0000-0000-000000000000"}};
   if (name == "query-kvm") return Json{{"enabled", false}, {"present", false}};
-  if (name == "query-status")
-    return Json{{"running", true}, {"singlestep", false}, {"status", "running"}};
+  if (name == "query-status") return Json{{"running", true}, {"singlestep", false}, {"status", "running"}};
   if (name == "qom-list" || name == "query-memdev") return Json::array();
   if (name == "query-cpus-fast")
     return Json{{{"cpu-index", 0}, {"qom-path", "/machine/unattached/device[0]"}, {"thread-id", 1}}};
@@ -174,11 +172,12 @@ std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command) {
     return "FlatView #0\r\n AS \"memory\", root: system\r\n Root memory region: system\r\n"
            "  0000000000000000-000000000fffffff (prio 0, ram): pc.ram\r\n\r\n";
   if (line.starts_with("gpa2hva"))
-    return fmt::format("Host virtual address for {} (pc.ram) is {:#x}\r\n", line.substr(8), memory_of_nobody());
+    return fmt::format("Host virtual address for {} (pc.ram) is {:#x}\r\n", line.substr(8),
+                       memory_of_nobody());
   if (line.starts_with("info registers")) {
     std::string text = "\r\nCPU#0\r\n";
-    for (const char* one : {"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8 ", "R9 ", "R10", "R11",
-                            "R12", "R13", "R14", "R15"})
+    for (const char* one : {"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", "R8 ", "R9 ", "R10",
+                            "R11", "R12", "R13", "R14", "R15"})
       text += fmt::format("{}=0000000000000000 ", one);
     text += "\r\nRIP=ffffffff81000000 RFL=00000246 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\r\n";
     for (const char* one : {"ES ", "CS ", "SS ", "DS ", "FS ", "GS ", "LDT", "TR "})
@@ -201,8 +200,7 @@ void converse(FakeQmp::Peer& peer,
     const auto command = peer.command();
     if (!command) return;
     const auto value = answer(*command);
-    if (!(value ? peer.reply(*command, *value)
-                : peer.refuse(*command, "The command has not been found")))
+    if (!(value ? peer.reply(*command, *value) : peer.refuse(*command, "The command has not been found")))
       return;
   }
 }

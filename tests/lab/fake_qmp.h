@@ -42,7 +42,10 @@ class FakeQmp {
     /// Waits so long; false if the client hung up meanwhile.
     bool stay(std::chrono::milliseconds time);
     /// Until the client hangs up.
-    void stay() { while (stay(std::chrono::hours(1))) {} }
+    void stay() {
+      while (stay(std::chrono::hours(1))) {
+      }
+    }
     std::uint64_t sent() const { return sent_; }
 
    private:
@@ -79,8 +82,8 @@ class FakeQmp {
   std::thread thread_;
 };
 
-/// Answers as a QEMU of 256 MiB with one vCPU would; nullopt: unknown command. The guest's memory is this process's,
-/// and all zeros. Good to be lied with: change what is to be a lie.
+/// Answers as a QEMU of 256 MiB with one vCPU would; nullopt: unknown command. The guest's memory is this
+/// process's, and all zeros. Good to be lied with: change what is to be a lie.
 std::optional<nlohmann::json> plausible_answer(const nlohmann::json& command);
 
 /// Greets and answers so many commands by `answer`; what it does not know is refused.

@@ -17,8 +17,10 @@ namespace ringside::lab {
 Result<std::unique_ptr<TinyDisk>> TinyDisk::mount(const std::string& folder, std::uint64_t bytes) {
   std::filesystem::create_directories(folder);
   if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("tiny", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, fmt::format("size={},mode=0700", bytes).c_str()) != 0)
-    return fail(Errc::unavailable, fmt::format("no small file system can be mounted here: {}", std::strerror(errno)));
+      ::mount("tiny", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV,
+              fmt::format("size={},mode=0700", bytes).c_str()) != 0)
+    return fail(Errc::unavailable,
+                fmt::format("no small file system can be mounted here: {}", std::strerror(errno)));
   return std::unique_ptr<TinyDisk>(new TinyDisk(folder));
 }
 

@@ -9,8 +9,8 @@
 
 namespace ringside::lab {
 
-/// A file system of a few MiB at a folder, that can be filled up. Only this thread and the programs that it starts
-/// from now on see it: it is in a mount namespace of its own, and goes with it.
+/// A file system of a few MiB at a folder, that can be filled up. Only this thread and the programs that it
+/// starts from now on see it: it is in a mount namespace of its own, and goes with it.
 class TinyDisk {
  public:
   /// `unavailable`: not root, or no mount namespaces here.

@@ -11,8 +11,8 @@
 
 namespace ringside::lab {
 
-/// A receiver of webhooks at a port of the loopback that stays the same while it comes and goes. What it was sent
-/// stays too.
+/// A receiver of webhooks at a port of the loopback that stays the same while it comes and goes. What it was
+/// sent stays too.
 class WebhookReceiver {
  public:
   /// Chooses a port; nobody listens yet.
@@ -22,7 +22,8 @@ class WebhookReceiver {
   WebhookReceiver& operator=(const WebhookReceiver&) = delete;
 
   std::string url() const;
-  /// `answers`: else it reads what it is sent and hangs up without a word, as one that dies at the wrong moment.
+  /// `answers`: else it reads what it is sent and hangs up without a word, as one that dies at the wrong
+  /// moment.
   void come(bool answers = true);
   void leave();
   std::vector<nlohmann::json> received() const;

@@ -118,6 +118,9 @@ std::vector<Token> tokens_of(const std::string& line) {
     } else if (c == ' ') {
       end_word();
     } else if (std::string_view("|&;()<>").find(c) != std::string_view::npos) {
+      // The number of a descriptor goes with its redirection.
+      if ((c == '<' || c == '>') && word.find_first_not_of("0123456789") == std::string::npos)
+        in_word = false;
       end_word();
       std::string operation(1, c);
       while (i + 1 < line.size() && std::string_view("|&>").find(line[i + 1]) != std::string_view::npos)

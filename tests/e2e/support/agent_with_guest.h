@@ -50,11 +50,9 @@ class AgentWithGuest : public testing::Test {
     })) << agent_.log();
   }
 
-  bool tampering_is_open() {
-    return !agent_.findings({"--guest", "real", "--severity", "high"}).empty();
-  }
-  /// The real guest is tampered with: found within the pace of a quiet agent, and resolved once it is put back;
-  /// and all the while nobody let go of the guest.
+  bool tampering_is_open() { return !agent_.findings({"--guest", "real", "--severity", "high"}).empty(); }
+  /// The real guest is tampered with: found within the pace of a quiet agent, and resolved once it is put
+  /// back; and all the while nobody let go of the guest.
   void real_guest_is_unharmed() {
     const auto begin = std::chrono::steady_clock::now();
     ASSERT_NO_FATAL_FAILURE(flip_gate(*guest_));

@@ -39,12 +39,13 @@ inline Use use_of(pid_t pid) {
 /// Watches how much memory of its own a process has at most.
 class MostMemory {
  public:
-  explicit MostMemory(pid_t pid) : most_(use_of(pid).anonymous_mib), thread_([this, pid](std::stop_token stop) {
-    while (!stop.stop_requested()) {
-      most_ = std::max(most_.load(), use_of(pid).anonymous_mib);
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }) {}
+  explicit MostMemory(pid_t pid)
+      : most_(use_of(pid).anonymous_mib), thread_([this, pid](std::stop_token stop) {
+          while (!stop.stop_requested()) {
+            most_ = std::max(most_.load(), use_of(pid).anonymous_mib);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+          }
+        }) {}
   double mib() const { return most_; }
 
  private:

@@ -155,7 +155,8 @@ TEST_F(QmpMachine, TheReplyToAnAbandonedCallIsConsumedAndDropped) {
 
 TEST_F(QmpMachine, AnswersThatNobodyAskedForEndTheConnectionInTheEnd) {
   negotiate();
-  for (std::size_t i = 0; i < ClientMachine::kMostStrange; ++i) receive(i % 2 == 0 ? reply_to(7) : error_to(8));
+  for (std::size_t i = 0; i < ClientMachine::kMostStrange; ++i)
+    receive(i % 2 == 0 ? reply_to(7) : error_to(8));
   EXPECT_FALSE(machine().ended());
   const auto id = submit();
   receive(reply_to(9));
@@ -169,7 +170,8 @@ TEST_F(QmpMachine, TooLongAGreetingIsOversizedAndWhatFollowsItMayBeLonger) {
   receive("{\"QMP\": \"" + std::string(kGreetingBound, 'x'));
   EXPECT_TRUE(machine().ended());
   make(1);
-  const auto long_reply = "{\"event\": \"X\", \"data\": {\"text\": \"" + std::string(2 * kGreetingBound, 'x') + "\"}}";
+  const auto long_reply =
+      "{\"event\": \"X\", \"data\": {\"text\": \"" + std::string(2 * kGreetingBound, 'x') + "\"}}";
   receive(std::string(kGreeting) + long_reply);
   EXPECT_FALSE(machine().ended());
   EXPECT_TRUE(std::holds_alternative<Event>(machine().next_action().value()));

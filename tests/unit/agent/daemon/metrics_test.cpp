@@ -54,16 +54,20 @@ std::map<std::string, Told> families_of(const std::string& text) {
 std::string a_full_answer() {
   Metrics metrics;
   metrics.look("web", std::chrono::milliseconds(7));
+  metrics.scanned("idt", policies::Verdict::ok);
   metrics.paused("web", std::chrono::microseconds(2100));
   metrics.finding("idt", "gates-unchanged", policies::Severity::critical);
   metrics.action("restore", true);
   metrics.reloaded(false);
   GuestSummary guest;
   guest.facts.name = "web";
+  guest.scanned["idt"] = Moment{};
   policies::Policy policy;
   policy.name = "idt";
   const std::vector<policies::Policy> policies = {policy};
-  return metrics.page({{guest}, {FindingRecord{}}, policies, Ledger::Statistics{}});
+  OutputDispatcher::Statistics output;
+  output.name = "file";
+  return metrics.page({{guest}, {FindingRecord{}}, policies, Ledger::Statistics{}, {output}});
 }
 
 TEST(Metrics, ALiveAnswerHasTheFamiliesOfTheReferenceAndNoOther) {
@@ -94,8 +98,13 @@ TEST(Metrics, AreCounted) {
   metrics.finding("idt", "gates-unchanged", policies::Severity::critical);
   metrics.finding("idt", "gates-unchanged", policies::Severity::critical);
   metrics.look("web", std::chrono::milliseconds(30));
+  for (const auto verdict : {policies::Verdict::ok, policies::Verdict::violated, policies::Verdict::unknown,
+                             policies::Verdict::not_applicable})
+    metrics.scanned("idt", verdict);
   const std::vector<policies::Policy> none;
   const std::string page = metrics.page({{}, {}, none, Ledger::Statistics{}});
+  EXPECT_THAT(page, HasSubstr("ringside_scans_total{policy=\"idt\",result=\"finding\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("ringside_scans_total{policy=\"idt\",result=\"ok\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("{check=\"gates-unchanged\",policy=\"idt\",severity=\"critical\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("ringside_look_duration_seconds_bucket{guest=\"web\",le=\"0.025\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("ringside_look_duration_seconds_bucket{guest=\"web\",le=\"0.05\"} 1\n"));
@@ -109,6 +118,7 @@ TEST(Metrics, AreNamedAsPrometheusWantsIt) {
     EXPECT_EQ(family.name.ends_with("_total"), family.type == MetricType::counter) << family.name;
     EXPECT_TRUE(family.type != MetricType::histogram || family.name.ends_with("_seconds")) << family.name;
     EXPECT_TRUE(family.help.ends_with('.')) << family.name;
+    EXPECT_TRUE(family.labelled.empty() || family.labelled.ends_with('.')) << family.name;
   }
 }
 

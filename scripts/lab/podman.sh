@@ -29,6 +29,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+lock_type = "file"
 tmp_dir = "$state/tmp"
 [network]
 network_backend = "netavark"
@@ -52,12 +53,13 @@ run_health_checks() {
 }
 
 print_podman() {
+  disown -a
   cat <<END
-The lab is left running. To reach it:
-  export CONTAINERS_CONF=$CONTAINERS_CONF CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF
-  podman ps
-  curl http://127.0.0.1:$PROMETHEUS_PORT/
-To end it: podman rm -af; podman volume prune -f; podman network prune -f; kill $podman_service $podman_health; rm -r $work
+The lab is left running. To reach it, in compose/:
+  export CONTAINERS_CONF=$CONTAINERS_CONF CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF DOCKER_HOST=$DOCKER_HOST
+  export COMPOSE='$COMPOSE'
+  curl http://127.0.0.1:$PROMETHEUS_PORT/-/ready
+To end it: ./reset --all; kill $podman_service $podman_health; rm -r $work
 END
 }
 

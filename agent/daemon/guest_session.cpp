@@ -148,6 +148,7 @@ void GuestSession::use_rules() {
   last_.clear();
   blind_.restart();
   if (!guest_) return;
+  find_msrs();
   take_over_open_findings();
   auto evaluator = policies::Evaluator::create(rules_->policies);
   if (!evaluator) {  // they were checked when they were loaded
@@ -166,6 +167,21 @@ void GuestSession::use_rules() {
   plan_.begin(rules_->policies, Clock::now());
   suppressed_.clear();
   for (const auto& problem : looks_->begin_boot()) tell("error", problem);
+}
+
+/// The way to MSRs is calibrated once a build of QEMU, which stops the guest for some milliseconds; where it
+/// cannot be, checks on MSRs are unknown.
+void GuestSession::find_msrs() {
+  if (rules_->config.watching.msrs != MsrSource::automatic || guest_->read_cpus(MsrSource::calibrated)) return;
+  if (auto calibrated = guest_->read_cpus(MsrSource::automatic); !calibrated)
+    tell("msrs", "MSRs are not checked: " + calibrated.error().message);
+}
+
+/// Without MSRs where they cannot be had.
+Result<std::unique_ptr<guest::Snapshot>> GuestSession::snapshot_now() {
+  auto snapshot = guest_->snapshot(msrs());
+  if (snapshot || msrs() == MsrSource::none || !guest_->monitor().connected()) return snapshot;
+  return guest_->snapshot(MsrSource::none);
 }
 
 MsrSource GuestSession::msrs() const {
@@ -266,11 +282,7 @@ void GuestSession::attached() {
     if ((event.kind == qmp::EventKind::other && !missed) || woken_.exchange(true)) return;
     if (wake_) wake_();
   });
-  // The way to MSRs is calibrated once a build of QEMU, which stops the guest for some milliseconds; where it
-  // cannot be, checks on MSRs are unknown.
-  if (rules_->config.watching.msrs == MsrSource::automatic && !guest_->read_cpus(MsrSource::calibrated))
-    if (auto calibrated = guest_->read_cpus(MsrSource::automatic); !calibrated)
-      tell("msrs", "MSRs are not checked: " + calibrated.error().message);
+  find_msrs();
   pauses_ = std::make_unique<Pauses>(rules_->config.pauses);
   looks_ = std::make_unique<Looks>(*guest_, *evaluator_, rules_->policies, msrs(), pauses_.get());
   last_.clear();
@@ -422,7 +434,7 @@ void GuestSession::booted() {
   if (!stored) {
     tell("error", "baseline: " + stored.error().error.message);
   } else if (*stored) {
-    const auto snapshot = guest_->snapshot(msrs());
+    const auto snapshot = snapshot_now();
     const auto other_boot = snapshot ? policies::booted_since(**stored, **snapshot)
                                      : Result<std::optional<std::string>>(std::optional<std::string>());
     if (other_boot && !*other_boot) {
@@ -443,9 +455,9 @@ void GuestSession::booted() {
 
 Result<void> GuestSession::learn(const char* why) {
   auto taken = take_baseline_of(*guest_, msrs(), pauses_.get());
-  if (!taken && taken.error().code == Errc::unavailable &&
+  if (!taken && (taken.error().code == Errc::unavailable || taken.error().code == Errc::permission) &&
       rules_->config.watching.msrs == MsrSource::automatic) {
-    // QEMU's process is out of sight. Its device state has the MSRs too, for one short stop.
+    // QEMU's process is out of sight, or may not be looked into that far. Its device state has the MSRs too, for one short stop.
     RINGSIDE_CHECK(pauses_->allow(Clock::now()));
     taken = take_baseline_of(*guest_, MsrSource::vmstate, pauses_.get());
   }
@@ -780,7 +792,7 @@ Json GuestSession::describe() const {
 Result<Json> GuestSession::query(const std::string& sql) {
   const std::lock_guard lock(working_);
   if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
-  RINGSIDE_TRY(const auto snapshot, guest_->snapshot(msrs()));
+  RINGSIDE_TRY(const auto snapshot, snapshot_now());
   RINGSIDE_TRY(auto database, policies::Database::create());
   auto info = database->describe(sql);
   if (!info) return fail(Errc::invalid_argument, info.error().message);

@@ -118,6 +118,8 @@ class GuestSession {
   void tell(const std::string& what, const std::string& text);
   void set_state(State state, const std::string& why = {});
   void publish(const Looks::Look& look, std::chrono::microseconds took);
+  void find_msrs();
+  Result<std::unique_ptr<guest::Snapshot>> snapshot_now();
   guest::live::MsrSource msrs() const;
 
   GuestCandidate candidate_;

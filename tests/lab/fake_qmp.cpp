@@ -33,6 +33,7 @@ bool FakeQmp::Peer::send(std::string_view bytes) {
     const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count > 0) {
       sent_ += static_cast<std::uint64_t>(count);
+      all_sent_ += static_cast<std::uint64_t>(count);
       bytes.remove_prefix(static_cast<std::size_t>(count));
       continue;
     }
@@ -129,9 +130,9 @@ void FakeQmp::run() {
     const int socket = ::accept4(listening_, nullptr, nullptr, SOCK_CLOEXEC);
     if (socket < 0) continue;
     ++connections_;
-    Peer peer(socket, stop_);
+    Peer peer(socket, stop_, sent_);
     script_(peer);
-    most_sent_ = std::max(most_sent_.load(), peer.sent());
+    most_sent_ = std::max(most_sent_.load(), peer.sent_);
     ::close(socket);
   }
 }

@@ -46,17 +46,18 @@ class FakeQmp {
       while (stay(std::chrono::hours(1))) {
       }
     }
-    std::uint64_t sent() const { return sent_; }
 
    private:
     friend class FakeQmp;
-    Peer(int socket, int stop) : socket_(socket), stop_(stop) {}
+    Peer(int socket, int stop, std::atomic<std::uint64_t>& all)
+        : socket_(socket), stop_(stop), all_sent_(all) {}
     enum class Came { bytes, nothing, end };
     Came wait(std::chrono::milliseconds time, short events);
     bool receive(std::chrono::milliseconds time);
     std::optional<Json> take_line();
     int socket_, stop_;
     std::string received_;
+    std::atomic<std::uint64_t>& all_sent_;
     std::uint64_t sent_ = 0;
     bool ended_ = false;
   };
@@ -69,6 +70,8 @@ class FakeQmp {
   FakeQmp& operator=(const FakeQmp&) = delete;
 
   std::size_t connections() const { return connections_; }
+  /// Bytes sent over all connections.
+  std::uint64_t sent() const { return sent_; }
   /// Bytes sent over connections that have ended, the most of any one.
   std::uint64_t most_sent() const { return most_sent_; }
 
@@ -78,7 +81,7 @@ class FakeQmp {
   Script script_;
   int listening_ = -1, stop_ = -1;
   std::atomic<std::size_t> connections_{0};
-  std::atomic<std::uint64_t> most_sent_{0};
+  std::atomic<std::uint64_t> sent_{0}, most_sent_{0};
   std::thread thread_;
 };
 

@@ -125,7 +125,20 @@ TEST_F(AgentActions, RefusesADumpThatWouldNotFit) {
 TEST_F(AgentActions, SaysWhatItCannotSee) {
   const std::string seldom =
       "watching: {unwatchedAfter: 2s, blindAfter: 2s, longestRetry: 1s, connectTimeout: 1s";
-  const std::string policies = "policies: {builtIn: [gdt, msr-entry-points]}\n";
+  // (What is held against a baseline would still be blind after that, with a baseline without MSRs.)
+  std::ofstream(folder_.file("policy.yaml")) << R"(
+apiVersion: ringside/v1
+kind: Policy
+metadata: {name: lstar, title: LSTAR, severity: high, attack: [T1014]}
+spec:
+  interval: 1s
+  checks:
+    - id: set
+      title: LSTAR is not set
+      query: SELECT vcpu, value FROM msrs WHERE name = 'LSTAR' AND value = 0
+)";
+  const std::string policies =
+      fmt::format("policies: {{builtIn: [gdt], paths: ['{}']}}\n", folder_.file("policy.yaml"));
   std::filesystem::create_directories(folder_.file("vm"));
   auto silent = std::make_unique<FakeQmp>(folder_.file("vm/silent.qmp"), [](auto& peer) { peer.stay(); });
   ASSERT_NO_FATAL_FAILURE(watch_real_guest(policies + seldom + ", msrs: none}\n"));
@@ -136,7 +149,7 @@ TEST_F(AgentActions, SaysWhatItCannotSee) {
   EXPECT_EQ(unwatched["guest_name"], "silent") << unwatched.dump();
   EXPECT_THAT(unwatched["message"].get<std::string>(), HasSubstr("no greeting"));
   EXPECT_EQ(blind["guest_name"], "real") << blind.dump();
-  EXPECT_EQ(blind["policy"], "msr-entry-points") << blind.dump();
+  EXPECT_EQ(blind["policy"], "lstar") << blind.dump();
 
   // Once it can be seen again, that is over; each was told once.
   silent.reset();

@@ -172,7 +172,8 @@ void GuestSession::use_rules() {
 /// The way to MSRs is calibrated once a build of QEMU, which stops the guest for some milliseconds; where it
 /// cannot be, checks on MSRs are unknown.
 void GuestSession::find_msrs() {
-  if (rules_->config.watching.msrs != MsrSource::automatic || guest_->read_cpus(MsrSource::calibrated)) return;
+  if (rules_->config.watching.msrs != MsrSource::automatic || guest_->read_cpus(MsrSource::calibrated))
+    return;
   if (auto calibrated = guest_->read_cpus(MsrSource::automatic); !calibrated)
     tell("msrs", "MSRs are not checked: " + calibrated.error().message);
 }
@@ -457,7 +458,8 @@ Result<void> GuestSession::learn(const char* why) {
   auto taken = take_baseline_of(*guest_, msrs(), pauses_.get());
   if (!taken && (taken.error().code == Errc::unavailable || taken.error().code == Errc::permission) &&
       rules_->config.watching.msrs == MsrSource::automatic) {
-    // QEMU's process is out of sight, or may not be looked into that far. Its device state has the MSRs too, for one short stop.
+    // QEMU's process is out of sight, or may not be looked into that far. Its device state has the MSRs too,
+    // for one short stop.
     RINGSIDE_CHECK(pauses_->allow(Clock::now()));
     taken = take_baseline_of(*guest_, MsrSource::vmstate, pauses_.get());
   }

@@ -454,7 +454,8 @@ void GuestSession::booted() {
     tell("error", "no baseline could be taken: " + learnt.error().message);
 }
 
-Result<void> GuestSession::learn(const char* why) {
+/// What the guest is like now, as a baseline of it.
+Result<policies::Baseline> GuestSession::present_state() {
   auto taken = take_baseline_of(*guest_, msrs(), pauses_.get());
   if (!taken && (taken.error().code == Errc::unavailable || taken.error().code == Errc::permission) &&
       rules_->config.watching.msrs == MsrSource::automatic) {
@@ -463,7 +464,11 @@ Result<void> GuestSession::learn(const char* why) {
     RINGSIDE_CHECK(pauses_->allow(Clock::now()));
     taken = take_baseline_of(*guest_, MsrSource::vmstate, pauses_.get());
   }
-  RINGSIDE_TRY(const auto baseline, std::move(taken));
+  return taken;
+}
+
+Result<void> GuestSession::learn(const char* why) {
+  RINGSIDE_TRY(const auto baseline, present_state());
   RINGSIDE_CHECK(keep_baseline(baseline));
   tools_.ledger.note("baseline.taken",
                      {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},
@@ -832,7 +837,7 @@ Result<Json> GuestSession::accept(const FindingRecord& finding, const std::strin
   RINGSIDE_TRY(auto before, (*store)->load(facts_.key));
   if (!before || !has_baseline_)
     return fail(Errc::unavailable, facts_.name + " has no baseline; it learns one as it is watched");
-  RINGSIDE_TRY(const auto now, take_baseline_of(*guest_, msrs(), pauses_.get()));
+  RINGSIDE_TRY(const auto now, present_state());
   RINGSIDE_TRY(const auto accepted, accept_into(std::move(*before), now, *check, finding.row));
   RINGSIDE_CHECK(keep_baseline(accepted));
   tools_.ledger.note("baseline.accepted",

@@ -100,6 +100,7 @@ class GuestSession {
   void notice_other_kernel();
   void booted();
   void use_rules();
+  Result<policies::Baseline> present_state();
   Result<void> learn(const char* why);
   Result<void> keep_baseline(const policies::Baseline& baseline);
   void take_changes(const Looks::Look& look, Moment now);

@@ -185,6 +185,23 @@ std::vector<std::string> EvaluatorImpl::incomplete_in_baseline(const Check& chec
   return reasons;
 }
 
+/// Whether a row that is there on both sides differs only where a side that was not read wholly has no value:
+/// that is no change that anybody has seen. `row` is as compile_unchanged() selects it.
+bool differs_by_unread(const Unchanged& unchanged, const std::vector<Value>& row, bool unreadable_now,
+                       bool unreadable_then) {
+  const std::size_t first = 1 + unchanged.key.size(), count = unchanged.columns.size();
+  const auto* change = std::get_if<std::string>(&row[0]);
+  if (change == nullptr || *change == kChangeGone || *change == kChangeNew || row.size() != first + 2 * count)
+    return false;
+  for (std::size_t i = first; i < first + count; ++i) {
+    const Value &now = row[i], &then = row[i + count];
+    const bool unread = (unreadable_now && std::holds_alternative<std::monostate>(now)) ||
+                        (unreadable_then && std::holds_alternative<std::monostate>(then));
+    if (now != then && !unread) return false;
+  }
+  return true;
+}
+
 void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
   const Check& check = *result.check;
   const auto in_baseline = incomplete_in_baseline(check);
@@ -196,6 +213,7 @@ void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
       if (change != nullptr &&
           ((*change == kChangeGone && unreadable_now) || (*change == kChangeNew && unreadable_then)))
         continue;
+      if (differs_by_unread(*check.unchanged, row, unreadable_now, unreadable_then)) continue;
     }
     Violation violation;
     violation.message = fill_message(check.message.empty() ? check.title : check.message, rows.columns, row);

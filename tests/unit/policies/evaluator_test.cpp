@@ -161,6 +161,32 @@ TEST_F(EvaluatorTest, UnchangedFindsChangedNewAndGoneRows) {
   EXPECT_EQ(result.violations[0].message, "gate 255 new: - -> 0xffffffff810010f0");
 }
 
+TEST_F(EvaluatorTest, AValueThatWasNotReadIsNoChange) {
+  load({kGatesUnchanged});
+  auto baseline = take_baseline(*guest.snapshot());
+  ASSERT_TRUE(baseline) << baseline.error().message;
+  StoredTable& gates = baseline->tables.at("idt");
+  const auto column = [&](const char* name) {
+    return static_cast<std::size_t>(std::find(gates.columns.begin(), gates.columns.end(), name) -
+                                    gates.columns.begin());
+  };
+  const std::size_t handler = column("handler"), dpl = column("dpl");
+  ASSERT_LT(std::max(handler, dpl), gates.columns.size());
+  gates.rows[0][handler] = std::monostate{};
+  ASSERT_TRUE(evaluator->set_baseline(&*baseline));
+  EXPECT_EQ(now().verdict, Verdict::violated);  // all was read: it had none
+
+  gates.incomplete = {"a page was away"};
+  ASSERT_TRUE(evaluator->set_baseline(&*baseline));
+  const auto unread = now();
+  EXPECT_EQ(unread.verdict, Verdict::unknown);
+  EXPECT_THAT(unread.reasons, ElementsAre(HasSubstr("a page was away")));
+
+  gates.rows[0][dpl] = std::int64_t{7};
+  ASSERT_TRUE(evaluator->set_baseline(&*baseline));
+  EXPECT_THAT(now().violations, SizeIs(1));
+}
+
 TEST_F(EvaluatorTest, RowsThatCouldNotBeReadAreNotGone) {
   load({kGatesUnchanged});
   use_baseline();

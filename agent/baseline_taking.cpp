@@ -2,6 +2,8 @@
 #include "agent/baseline_taking.h"
 
 #include "agent/log.h"
+#include "agent/machine_facts.h"
+#include "policies/engine/boot_record.h"
 
 #include <algorithm>
 
@@ -9,8 +11,10 @@ namespace ringside::agent {
 
 using policies::Baseline;
 
-Result<Baseline> take_baseline_of(guest::live::LiveGuest& guest, guest::live::MsrSource msrs,
-                                  Pauses* pauses) {
+namespace {
+
+Result<Baseline> take_tables(guest::live::LiveGuest& guest, guest::live::MsrSource msrs,
+                             Pauses* pauses) {
   static constexpr int kTries = 3;
   for (int i = 0; i < kTries; ++i) {
     RINGSIDE_TRY(auto snapshot, guest.snapshot(msrs));
@@ -31,6 +35,18 @@ Result<Baseline> take_baseline_of(guest::live::LiveGuest& guest, guest::live::Ms
   const auto closed = window->close();
   if (pauses != nullptr) pauses->took(window->frozen_for(), std::chrono::steady_clock::now());
   RINGSIDE_CHECK(closed);
+  return baseline;
+}
+
+}  // namespace
+
+Result<Baseline> take_baseline_of(guest::live::LiveGuest& guest, guest::live::MsrSource msrs,
+                                  Pauses* pauses) {
+  RINGSIDE_TRY(Baseline baseline, take_tables(guest, msrs, pauses));
+  if (!baseline.boot) return baseline;
+  policies::BootRecord boot = *baseline.boot;
+  boot.machine = machine_text(guest);
+  baseline.boot = std::make_shared<const policies::BootRecord>(std::move(boot));
   return baseline;
 }
 

@@ -6,6 +6,7 @@
 #include "guest/linux/linux_macro.h"
 #include "guest/linux/text/kept_text.h"
 #include "guest/linux/text/text_changes.h"
+#include "policies/engine/boot_record.h"
 #include "policies/engine/database.h"
 #include "policies/engine/message.h"
 
@@ -133,6 +134,10 @@ void diff_text(const Baseline& baseline, guest::Snapshot& snapshot, std::vector<
 
 }  // namespace
 
+std::string Baseline::build() const {
+  return boot ? boot->build_id : std::string();
+}
+
 Result<Baseline> take_baseline(guest::Snapshot& snapshot) {
   const auto& cpus = snapshot.cpus(guest::RegisterGroups::control);
   const auto running = std::find_if(cpus.begin(), cpus.end(), [](const auto& cpu) {
@@ -161,6 +166,7 @@ Result<Baseline> take_baseline(guest::Snapshot& snapshot) {
     baseline.tables.emplace(table.name, std::move(stored));
   }
   take_text(snapshot, baseline);
+  baseline.boot = std::make_shared<const BootRecord>(boot_record(snapshot));
   return baseline;
 }
 

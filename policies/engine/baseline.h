@@ -19,6 +19,7 @@ struct KeptText;
 namespace ringside::policies {
 
 class Database;
+struct BootRecord;
 
 /// The rows of one table as they stood when the baseline was taken.
 struct StoredTable {
@@ -37,6 +38,10 @@ struct Baseline {
   /// could not be read.
   std::shared_ptr<const guest::linux::KeptText> text;
   std::vector<std::string> text_incomplete;  ///< what of it could not be read
+  /// Which boot it is of (policies/engine/boot_record.h); nullptr: it was stored by a version that did not say.
+  std::shared_ptr<const BootRecord> boot;
+  /// Build id of the kernel that it is of; empty: not known.
+  std::string build() const;
 };
 
 /// Reads the tables that a baseline keeps (`idt`, `gdt`, `tss`, `msrs`, `registers` without general ones,
@@ -60,20 +65,28 @@ Result<std::optional<std::string>> booted_since(const Baseline& baseline, guest:
 /// The same over the snapshot that is bound to `database`.
 Result<std::optional<std::string>> booted_since(const Baseline& baseline, Database& database);
 
-/// Baselines in an SQLite file; the last one of a guest counts.
+/// Baselines in an SQLite file: of each guest one for each of its last kernel builds.
 class BaselineStore {
  public:
+  /// Of one guest; beyond that the one that was saved first goes.
+  static constexpr unsigned kMostBuilds = 4;
   static Result<std::unique_ptr<BaselineStore>> open(const std::string& path);
   virtual ~BaselineStore() = default;
+  /// Replaces that of the same guest and build.
   virtual Result<void> save(const Baseline& baseline) = 0;
+  /// The one of the guest that was saved last, of whatever build; or the one of a build.
   virtual Result<std::optional<Baseline>> load(const std::string& guest) = 0;
+  virtual Result<std::optional<Baseline>> load(const std::string& guest, const std::string& build) = 0;
   struct Summary {
     std::string guest, description;
+    std::string release, build;  ///< of the kernel; empty: not known
+    std::optional<std::chrono::sys_time<std::chrono::seconds>> carried_from{};
     std::chrono::sys_time<std::chrono::seconds> taken{};
     std::size_t rows = 0;
   };
+  /// By guest, the one that was saved last first.
   virtual Result<std::vector<Summary>> list() = 0;
-  virtual Result<bool> remove(const std::string& guest) = 0;  ///< false: there was none
+  virtual Result<bool> remove(const std::string& guest) = 0;  ///< of all builds; false: there was none
 };
 
 }  // namespace ringside::policies

@@ -2,6 +2,7 @@
 #include "guest/linux/text/kept_text.h"
 #include "guest/snapshot_stream.h"
 #include "policies/engine/baseline.h"
+#include "policies/engine/boot_record.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -15,13 +16,14 @@ namespace ringside::policies {
 
 namespace {
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 constexpr int kApplicationId = 0x52534442;  // "RSDB" (sqlite.org/fileformat.html, section 1.3.10)
 constexpr int kBusyMilliseconds = 5000;
 // Cells are SQLite values as they are: NULL, INTEGER or TEXT.
 constexpr const char* kSchema = R"(
 CREATE TABLE baseline(
-  id INTEGER PRIMARY KEY, guest TEXT NOT NULL UNIQUE, taken INTEGER NOT NULL, description TEXT NOT NULL);
+  id INTEGER PRIMARY KEY, guest TEXT NOT NULL, taken INTEGER NOT NULL, description TEXT NOT NULL,
+  build TEXT NOT NULL DEFAULT '', UNIQUE(guest, build));
 CREATE TABLE stored_table(
   id INTEGER PRIMARY KEY, baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
   name TEXT NOT NULL, row_count INTEGER NOT NULL, UNIQUE(baseline, name));
@@ -45,6 +47,34 @@ CREATE TABLE text_region(
 CREATE TABLE text_incomplete(
   baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
   position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
+)";
+// From version 3 on: `baseline.build`, and these. Until then a guest had one baseline, of which it was not said of which
+// kernel and boot it is; it keeps build '' and no row in `boot`. `settled` of a baseline that was not carried over
+// is NULL.
+constexpr const char* kBootSchema = R"(
+CREATE TABLE boot(
+  baseline INTEGER PRIMARY KEY REFERENCES baseline(id) ON DELETE CASCADE, release TEXT NOT NULL, boot TEXT NOT NULL,
+  machine TEXT NOT NULL, carried_from INTEGER, settled INTEGER);
+CREATE TABLE code_region(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+  owner TEXT NOT NULL, build TEXT NOT NULL, first INTEGER NOT NULL, size INTEGER NOT NULL,
+  PRIMARY KEY(baseline, position)) WITHOUT ROWID;
+CREATE TABLE carried_table(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, name TEXT NOT NULL, anew INTEGER NOT NULL,
+  why TEXT NOT NULL, PRIMARY KEY(baseline, name)) WITHOUT ROWID;
+CREATE TABLE over_reboot(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+  name TEXT NOT NULL, row_key TEXT NOT NULL, column_name TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
+)";
+// SQLite adds a column, but takes no UNIQUE away (sqlite.org/lang_altertable.html, section 7). Foreign keys are off
+// meanwhile.
+constexpr const char* kFromVersion2 = R"(
+CREATE TABLE baseline_3(
+  id INTEGER PRIMARY KEY, guest TEXT NOT NULL, taken INTEGER NOT NULL, description TEXT NOT NULL,
+  build TEXT NOT NULL DEFAULT '', UNIQUE(guest, build));
+INSERT INTO baseline_3(id, guest, taken, description) SELECT id, guest, taken, description FROM baseline;
+DROP TABLE baseline;
+ALTER TABLE baseline_3 RENAME TO baseline;
 )";
 
 struct CloseDatabase {
@@ -107,6 +137,9 @@ class Statement {
   void bind_one(int place, ByteView bytes) {
     sqlite3_bind_blob64(statement_, place, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
   }
+  void bind_one(int place, std::optional<std::int64_t> number) {
+    number ? sqlite3_bind_int64(statement_, place, *number) : sqlite3_bind_null(statement_, place);
+  }
   void bind_one(int place, std::monostate) { sqlite3_bind_null(statement_, place); }
   void bind_one(int place, const Value& value) {
     std::visit([&](const auto& held) { bind_one(place, held); }, value);
@@ -122,6 +155,7 @@ class Store final : public BaselineStore {
   Result<void> open_file(const std::string& path);
   Result<void> save(const Baseline& baseline) override;
   Result<std::optional<Baseline>> load(const std::string& guest) override;
+  Result<std::optional<Baseline>> load(const std::string& guest, const std::string& build) override;
   Result<std::vector<Summary>> list() override;
   Result<bool> remove(const std::string& guest) override;
 
@@ -131,7 +165,10 @@ class Store final : public BaselineStore {
   Result<void> insert(const Baseline& baseline);
   Result<void> insert_table(std::int64_t baseline, const std::string& name, const StoredTable& table);
   Result<void> insert_text(std::int64_t baseline, const Baseline& from);
-  Result<std::optional<Baseline>> load_rows(const std::string& guest);
+  Result<void> insert_boot(std::int64_t baseline, const BootRecord& boot);
+  Result<std::optional<Baseline>> load_rows(const std::string& guest, const std::string* build);
+  Result<std::shared_ptr<const BootRecord>> load_boot(std::int64_t id, const std::string& build);
+  Result<void> load_carried(std::int64_t id, Carried& into);
   Result<void> load_text(std::int64_t id, Baseline& into);
   Result<StoredTable> load_table(std::int64_t id, std::int64_t rows);
   /// `work` inside one transaction; undone if it fails.
@@ -169,8 +206,8 @@ Result<void> Store::open_file(const std::string& path) {
     return fail(Errc::io, "cannot open the baseline store " + path + ": " + sqlite3_errstr(result));
   sqlite3_busy_timeout(opened, kBusyMilliseconds);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  RINGSIDE_CHECK(run("PRAGMA foreign_keys = ON"));
-  return prepare_schema(path);
+  RINGSIDE_CHECK(prepare_schema(path));
+  return run("PRAGMA foreign_keys = ON");
 }
 
 Result<void> Store::prepare_schema(const std::string& path) {
@@ -181,8 +218,10 @@ Result<void> Store::prepare_schema(const std::string& path) {
     RINGSIDE_CHECK(version.step());
     const auto found = version.integer(0), objects = version.integer(1), application = version.integer(2);
     if (found == kSchemaVersion && application == kApplicationId) return {};
-    if (found == 1 && application == kApplicationId) {
-      RINGSIDE_CHECK(run(kTextSchema));
+    if ((found == 1 || found == 2) && application == kApplicationId) {
+      if (found == 1) RINGSIDE_CHECK(run(kTextSchema));
+      RINGSIDE_CHECK(run(kFromVersion2));
+      RINGSIDE_CHECK(run(kBootSchema));
       return run(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
     }
     if (found > kSchemaVersion && application == kApplicationId)
@@ -191,6 +230,7 @@ Result<void> Store::prepare_schema(const std::string& path) {
     if (objects != 0) return fail(Errc::malformed, path + " is not a baseline store");
     RINGSIDE_CHECK(run(kSchema));
     RINGSIDE_CHECK(run(kTextSchema));
+    RINGSIDE_CHECK(run(kBootSchema));
     const std::string mark = "PRAGMA user_version = " + std::to_string(kSchemaVersion) +
                              "; PRAGMA application_id = " + std::to_string(kApplicationId);
     return run(mark.c_str());
@@ -218,14 +258,49 @@ Result<void> Store::insert_table(std::int64_t baseline, const std::string& name,
 }
 
 Result<void> Store::insert(const Baseline& baseline) {
-  Statement remove(db_.get(), "DELETE FROM baseline WHERE guest = ?");
-  RINGSIDE_CHECK(remove.bind(baseline.guest).step());
-  Statement head(db_.get(), "INSERT INTO baseline(guest, taken, description) VALUES(?, ?, ?)");
+  // What an earlier version stored says of no build, and is of an earlier boot or of this one.
+  Statement remove(db_.get(), "DELETE FROM baseline WHERE guest = ? AND build IN (?, '')");
+  RINGSIDE_CHECK(remove.bind(baseline.guest, baseline.build()).step());
+  Statement head(db_.get(), "INSERT INTO baseline(guest, taken, description, build) VALUES(?, ?, ?, ?)");
   const std::int64_t taken = baseline.taken.time_since_epoch().count();
-  RINGSIDE_CHECK(head.bind(baseline.guest, taken, baseline.description).step());
+  RINGSIDE_CHECK(head.bind(baseline.guest, taken, baseline.description, baseline.build()).step());
   const std::int64_t id = sqlite3_last_insert_rowid(db_.get());
+  Statement oldest(db_.get(),
+                   "DELETE FROM baseline WHERE guest = ?1 AND id NOT IN "
+                   "(SELECT id FROM baseline WHERE guest = ?1 ORDER BY id DESC LIMIT ?2)");
+  RINGSIDE_CHECK(oldest.bind(baseline.guest, std::int64_t{kMostBuilds}).step());
+  if (baseline.boot) RINGSIDE_CHECK(insert_boot(id, *baseline.boot));
   for (const auto& [name, table] : baseline.tables) RINGSIDE_CHECK(insert_table(id, name, table));
   return insert_text(id, baseline);
+}
+
+Result<void> Store::insert_boot(std::int64_t baseline, const BootRecord& boot) {
+  sqlite3* db = db_.get();
+  Statement head(db, "INSERT INTO boot VALUES(?, ?, ?, ?, ?, ?)");
+  const auto& carried = boot.carried;
+  std::optional<std::int64_t> from, settled;
+  if (carried) {
+    from = carried->from.time_since_epoch().count();
+    settled = carried->settled;
+  }
+  RINGSIDE_CHECK(head.bind(baseline, boot.release, boot.boot, boot.machine, from, settled).step());
+  Statement region(db, "INSERT INTO code_region VALUES(?, ?, ?, ?, ?, ?)");
+  std::int64_t position = 0;
+  for (const auto& one : boot.regions)
+    RINGSIDE_CHECK(region
+                       .bind(baseline, position++, one.owner, one.build,
+                             static_cast<std::int64_t>(one.first.value), static_cast<std::int64_t>(one.size))
+                       .step());
+  if (!carried) return {};
+  Statement table(db, "INSERT INTO carried_table VALUES(?, ?, ?, ?)");
+  for (const auto* all : {&carried->tables, &carried->anew})
+    for (const auto& [name, why] : *all)
+      RINGSIDE_CHECK(table.bind(baseline, name, std::int64_t{all == &carried->anew}, why).step());
+  Statement difference(db, "INSERT INTO over_reboot VALUES(?, ?, ?, ?, ?)");
+  position = 0;
+  for (const auto& one : carried->differences)
+    RINGSIDE_CHECK(difference.bind(baseline, position++, one.table, one.key, one.column).step());
+  return {};
 }
 
 Result<void> Store::insert_text(std::int64_t baseline, const Baseline& from) {
@@ -298,20 +373,33 @@ Result<std::optional<Baseline>> Store::load(const std::string& guest) {
   std::optional<Baseline> baseline;
   // One transaction, so that another process that saves at this moment is seen wholly or not at all.
   RINGSIDE_CHECK(transaction([&]() -> Result<void> {
-    RINGSIDE_TRY(baseline, load_rows(guest));
+    RINGSIDE_TRY(baseline, load_rows(guest, nullptr));
     return {};
   }));
   return baseline;
 }
 
-Result<std::optional<Baseline>> Store::load_rows(const std::string& guest) {
-  Statement head(db_.get(), "SELECT id, taken, description FROM baseline WHERE guest = ?");
-  RINGSIDE_TRY(const bool found, head.bind(guest).step());
+Result<std::optional<Baseline>> Store::load(const std::string& guest, const std::string& build) {
+  std::optional<Baseline> baseline;
+  RINGSIDE_CHECK(transaction([&]() -> Result<void> {
+    RINGSIDE_TRY(baseline, load_rows(guest, &build));
+    return {};
+  }));
+  return baseline;
+}
+
+/// `build` nullptr: any.
+Result<std::optional<Baseline>> Store::load_rows(const std::string& guest, const std::string* build) {
+  Statement head(db_.get(),
+                 "SELECT id, taken, description, build FROM baseline WHERE guest = ?1 AND (?2 IS NULL OR build = ?2) "
+                 "ORDER BY id DESC LIMIT 1");
+  RINGSIDE_TRY(const bool found, head.bind(guest, build == nullptr ? Value() : Value(*build)).step());
   if (!found) return std::nullopt;
   Baseline baseline;
   baseline.guest = guest;
   baseline.taken = std::chrono::sys_seconds(std::chrono::seconds(head.integer(1)));
   baseline.description = head.text(2);
+  RINGSIDE_TRY(baseline.boot, load_boot(head.integer(0), head.text(3)));
   Statement stored(db_.get(), "SELECT id, name, row_count FROM stored_table WHERE baseline = ?");
   stored.bind(head.integer(0));
   for (;;) {
@@ -322,6 +410,50 @@ Result<std::optional<Baseline>> Store::load_rows(const std::string& guest) {
   }
   RINGSIDE_CHECK(load_text(head.integer(0), baseline));
   return baseline;
+}
+
+/// nullptr: it was stored by a version that did not say.
+Result<std::shared_ptr<const BootRecord>> Store::load_boot(std::int64_t id, const std::string& build) {
+  Statement head(db_.get(), "SELECT release, boot, machine, carried_from, settled FROM boot WHERE baseline = ?");
+  RINGSIDE_TRY(const bool found, head.bind(id).step());
+  if (!found) return nullptr;
+  BootRecord boot{head.text(0), build, head.text(1), head.text(2), {}, {}};
+  Statement region(db_.get(),
+                   "SELECT owner, build, first, size FROM code_region WHERE baseline = ? ORDER BY position");
+  region.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, region.step());
+    if (!more) break;
+    boot.regions.push_back({region.text(0), region.text(1),
+                            guest::Gva{static_cast<std::uint64_t>(region.integer(2))},
+                            static_cast<std::uint64_t>(region.integer(3))});
+  }
+  if (head.value(3) != Value()) {
+    Carried& carried = boot.carried.emplace();
+    carried.from = std::chrono::sys_seconds(std::chrono::seconds(head.integer(3)));
+    carried.settled = head.integer(4) != 0;
+    RINGSIDE_CHECK(load_carried(id, carried));
+  }
+  return std::make_shared<const BootRecord>(std::move(boot));
+}
+
+Result<void> Store::load_carried(std::int64_t id, Carried& into) {
+  Statement table(db_.get(), "SELECT name, why, anew FROM carried_table WHERE baseline = ?");
+  table.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, table.step());
+    if (!more) break;
+    (table.integer(2) != 0 ? into.anew : into.tables)[table.text(0)] = table.text(1);
+  }
+  Statement difference(
+      db_.get(), "SELECT name, row_key, column_name FROM over_reboot WHERE baseline = ? ORDER BY position");
+  difference.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, difference.step());
+    if (!more) break;
+    into.differences.push_back({difference.text(0), difference.text(1), difference.text(2)});
+  }
+  return {};
 }
 
 Result<void> Store::load_text(std::int64_t id, Baseline& into) {
@@ -366,15 +498,17 @@ Result<void> Store::load_text(std::int64_t id, Baseline& into) {
 Result<std::vector<BaselineStore::Summary>> Store::list() {
   Statement rows(db_.get(),
                  "SELECT guest, description, taken, (SELECT total(row_count) FROM stored_table AS t WHERE "
-                 "t.baseline = b.id) "
-                 "FROM baseline AS b ORDER BY guest");
+                 "t.baseline = b.id), build, coalesce(release, ''), carried_from "
+                 "FROM baseline AS b LEFT JOIN boot ON boot.baseline = b.id ORDER BY guest, id DESC");
   std::vector<Summary> all;
   for (;;) {
     RINGSIDE_TRY(const bool more, rows.step());
     if (!more) break;
-    all.push_back({rows.text(0), rows.text(1),
-                   std::chrono::sys_seconds(std::chrono::seconds(rows.integer(2))),
-                   static_cast<std::size_t>(rows.integer(3))});
+    Summary one{rows.text(0), rows.text(1), rows.text(5), rows.text(4), std::nullopt,
+                std::chrono::sys_seconds(std::chrono::seconds(rows.integer(2))),
+                static_cast<std::size_t>(rows.integer(3))};
+    if (rows.value(6) != Value()) one.carried_from = std::chrono::sys_seconds(std::chrono::seconds(rows.integer(6)));
+    all.push_back(std::move(one));
   }
   return all;
 }

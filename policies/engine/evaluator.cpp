@@ -6,6 +6,7 @@
 #include "guest/x86/page_tables.h"
 #include "policies/engine/compile.h"
 #include "policies/engine/fingerprint.h"
+#include "policies/engine/over_reboot.h"
 #include "policies/engine/message.h"
 
 #include <fmt/format.h>
@@ -206,6 +207,7 @@ void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
   const Check& check = *result.check;
   const auto in_baseline = incomplete_in_baseline(check);
   const bool unreadable_now = !rows.incomplete.empty(), unreadable_then = !in_baseline.empty();
+  std::vector<std::string> waiting;
   for (auto& row : rows.rows) {
     if (check.unchanged && !row.empty()) {
       // A row that is missing on a side that was not read wholly may well be there.
@@ -215,8 +217,14 @@ void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
         continue;
       if (differs_by_unread(*check.unchanged, row, unreadable_now, unreadable_then)) continue;
     }
+    const auto reboot = over_reboot(baseline_ ? &*baseline_ : nullptr, check, rows.columns, row);
+    if (reboot.waits) {
+      waiting.push_back(reboot.words);
+      continue;
+    }
     Violation violation;
-    violation.message = fill_message(check.message.empty() ? check.title : check.message, rows.columns, row);
+    violation.message =
+        fill_message(check.message.empty() ? check.title : check.message, rows.columns, row) + reboot.words;
     violation.fingerprint = fingerprint(*result.policy, check, rows.columns, row);
     violation.identity = identity(violation.fingerprint, rows.columns, row);
     violation.columns = rows.columns;
@@ -225,6 +233,7 @@ void EvaluatorImpl::take_rows(CheckResult& result, QueryResult rows) const {
   }
   result.reasons = std::move(rows.incomplete);
   result.reasons.insert(result.reasons.end(), in_baseline.begin(), in_baseline.end());
+  result.reasons.insert(result.reasons.end(), waiting.begin(), waiting.end());
   if (!result.violations.empty())
     result.verdict = Verdict::violated;
   else

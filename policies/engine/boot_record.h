@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "guest/address.h"
+#include "guest/snapshot.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ringside::policies {
+
+/// Memory whose content stands at the same offset at every boot of one kernel build.
+struct CodeRegion {
+  std::string owner;  ///< "" the kernel's image, "idt" the fixed place of the IDT, "module NAME KIND"
+  std::string build;  ///< of a module: its source version
+  guest::Gva first;
+  std::uint64_t size = 0;
+  bool operator==(const CodeRegion&) const = default;
+};
+
+/// A portable cell, or a whole row, that was not as at the boot before when the guest had come up.
+struct OverReboot {
+  std::string table, key;  ///< the key as "vcpu=0 vector=14"
+  std::string column;      ///< empty: the row is new or gone
+  bool operator==(const OverReboot&) const = default;
+};
+
+/// What a baseline that was carried over from an earlier boot holds of it.
+struct Carried {
+  std::chrono::sys_time<std::chrono::seconds> from{};  ///< when what was carried over was learned
+  std::vector<OverReboot> differences;
+  /// Tables of which something was carried over, each with what of it was not; empty: that is told by the
+  /// columns alone.
+  std::map<std::string, std::string> tables;
+  std::map<std::string, std::string> anew;  ///< tables that were not, each with the reason
+  /// Whether the guest's own start-up has had its time to set what it sets.
+  bool settled = false;
+};
+
+/// Which boot a baseline is of.
+struct BootRecord {
+  std::string release, build_id;  ///< of the kernel; empty: no Linux, or one without a build id
+  std::string boot;               ///< tells this boot from every other; empty: the kernel does not tell
+  std::string machine;            ///< CPU model, features and accelerator; empty: not known
+  std::vector<CodeRegion> regions;
+  std::optional<Carried> carried;  ///< nullopt: all of it was learned at this boot
+};
+
+/// That of a snapshot, without `machine`. Where there is no Linux, or what is asked for cannot be read, that
+/// part stays empty: nothing is portable then.
+BootRecord boot_record(guest::Snapshot& snapshot);
+
+/// Where what stood at `address` in the boot `then` stands in the boot `now`; nullopt: in no region of both.
+std::optional<std::uint64_t> rebased(std::uint64_t address, const BootRecord& then, const BootRecord& now);
+
+}  // namespace ringside::policies

@@ -7,6 +7,7 @@
 #include "agent/daemon/guest_list.h"
 #include "agent/daemon/metrics.h"
 #include "agent/daemon/rules_loader.h"
+#include "agent/daemon/wall_clock.h"
 #include "agent/http/http_server.h"
 #include "agent/libvirt/connect.h"
 #include "agent/libvirt/uri.h"
@@ -41,10 +42,6 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 namespace {
-
-Moment wall_clock() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
 
 unsigned workers_of(const Config& config) {
   if (config.watching.workers != 0) return config.watching.workers;

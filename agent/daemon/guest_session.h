@@ -1,56 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "agent/config/config.h"
-#include "agent/daemon/actions.h"
-#include "agent/daemon/blind_checks.h"
-#include "agent/daemon/guest_facts.h"
-#include "agent/daemon/guest_names.h"
-#include "agent/daemon/guest_summary.h"
-#include "agent/daemon/ledger.h"
-#include "agent/daemon/metrics.h"
+#include "agent/daemon/attach_attempts.h"
+#include "agent/daemon/blind_findings.h"
+#include "agent/daemon/finding_actions.h"
+#include "agent/daemon/guest_events.h"
+#include "agent/daemon/latest_results.h"
+#include "agent/daemon/open_findings.h"
 #include "agent/daemon/scheduler.h"
+#include "agent/daemon/session_tools.h"
+#include "agent/daemon/session_view.h"
 #include "agent/daemon/tick_plan.h"
 #include "agent/scan/looks.h"
-#include "agent/scan/report.h"
 #include "agent/sources/guest_source.h"
 #include "policies/engine/baseline.h"
 #include "policies/engine/evaluator.h"
-#include "policies/exceptions/exception_set.h"
 
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
 namespace ringside::agent {
-
-/// What all sessions work with. Thread-safe parts only; all must outlive the sessions.
-struct SessionTools {
-  io::EventLoop& loop;
-  std::string state_directory;
-  /// What is known of kernels, once for all guests.
-  std::shared_ptr<guest::live::KernelStore> kernels;
-  std::shared_ptr<guest::live::GoldenFiles> golden;
-  Ledger& ledger;
-  FindingStore& findings;
-  EvidenceStore& evidence;
-  CircuitBreaker& breaker;
-  Metrics& metrics;
-  GuestNames& names;
-  /// Told which UUID the guest of a candidate has.
-  std::function<void(const std::string& id, const std::string& uuid)> learned;
-};
-
-/// The rules that are in force: replaced as a whole.
-struct Rules {
-  std::vector<policies::Policy> policies;
-  policies::ExceptionSet exceptions;
-  Config config;
-};
 
 /// One guest under the daemon's eyes: attach, let it boot, learn or load its baseline, look, detach; again
 /// and again as the guest ends and comes back. step() and whatever touches the guest exclude each other; all
@@ -75,9 +47,9 @@ class GuestSession {
   void end(const std::string& why);
 
   /// For `ringside guests`.
-  Json describe() const;
+  Json describe() const { return view_.describe(candidate_); }
   using Summary = GuestSummary;
-  Summary summary() const;
+  Summary summary() const { return view_.summary(); }
   const GuestCandidate& candidate() const { return candidate_; }
 
   /// What each exception for the policy of one of its open findings says of it.
@@ -103,73 +75,43 @@ class GuestSession {
   Result<policies::Baseline> present_state();
   Result<void> learn(const char* why);
   Result<void> keep_baseline(const policies::Baseline& baseline);
-  void take_changes(const Looks::Look& look, Moment now);
-  void resolved(const Finding& finding, Moment now);
-  void act(const FindingRecord& record, const policies::CheckResult& result,
-           const policies::Violation& violation, Moment now);
-  void resolve_stale(const Looks::Look& look, Moment now);
-  void resolve_all(const std::string& why, bool unwatched_too);
-  void resolve_unwatched();
-  /// A connection that has lasted counts as success.
-  void attachment_stands();
-  void take_over_open_findings();
-  FindingRecord record_of(const Finding& finding) const;
-  std::optional<std::string> exception_for(const Finding& finding, Moment now) const;
-  void weigh_exceptions(Moment now);
-  void tell(const std::string& what, const std::string& text);
-  void set_state(State state, const std::string& why = {});
+  void judge(const Looks::Look& look, Moment now);
   void publish(const Looks::Look& look, std::chrono::microseconds took);
+  void resolve_all(const std::string& why, bool unwatched_too);
+  void tell(const std::string& what, const std::string& text);
   void find_msrs();
   Result<std::unique_ptr<guest::Snapshot>> snapshot_now();
   guest::live::MsrSource msrs() const;
 
-  GuestCandidate candidate_;
+  const GuestCandidate candidate_;
   SessionTools tools_;
   std::function<void()> wake_;
+  GuestFacts facts_;
+  SessionView view_;
 
-  std::mutex working_;  ///< held while the guest is touched
+  std::mutex working_;  ///< held while the guest is touched; guards all up to `asking_`
   std::shared_ptr<const Rules> rules_;
+  // While it is attached to:
   std::unique_ptr<policies::Evaluator> evaluator_;
   std::unique_ptr<guest::live::LiveGuest> guest_;
   std::unique_ptr<Pauses> pauses_;
   std::unique_ptr<Looks> looks_;
-  qmp::Subscription subscription_;
+  GuestEvents events_;
+  AttachAttempts attempts_{tools_.ledger, candidate_.id};
   TickPlan plan_;
-  BlindChecks blind_;
-  GuestFacts facts_;
+  LatestResults latest_;
+  BlindFindings blind_{tools_.ledger, facts_};
+  OpenFindings findings_{tools_, facts_};
+  FindingActions actions_{tools_, facts_};
   bool has_baseline_ = false;
   std::string kernel_key_;  ///< build id and slide of the kernel that is judged
-  std::string paused_for_;  ///< the finding for which it was paused, while it stands still
-  unsigned failures_ = 0;
-  std::optional<Clock::time_point> failing_since_;
-  Clock::time_point attached_at_{}, next_map_{}, next_seen_{}, calm_until_{};
-  /// Open findings of before this session, by "policy/check": resolved once their check says that they are no
-  /// more.
-  std::map<std::string, std::set<std::string>> stale_;
-  std::map<std::string, policies::CheckResult> last_;  ///< by "policy/check"
-  std::map<std::string, std::optional<std::string>>
-      suppressed_;  ///< exceptions of open findings, by their id
+  Clock::time_point next_map_{}, next_seen_{}, calm_until_{};
+  bool attaching_ = false;
 
-  std::atomic<bool> woken_{false}, reset_{false}, look_for_kernel_{false}, shut_down_{false}, ended_{false},
-      hurried_{false};
-  bool attaching_ = false;    ///< for the worker only
-  mutable std::mutex shown_;  ///< for what describe() and summary() show
+  std::mutex asking_;  ///< guards what other threads ask for
   std::shared_ptr<const Rules> next_rules_;
   std::string end_why_;
-  struct Shown {
-    State state = State::attaching;
-    std::string why;
-    Moment since{};
-    std::optional<Moment> next_try, last_tick;
-    GuestFacts facts;
-    std::string kernel, build_id, qemu, accelerator, backend, status;
-    std::optional<std::string> baseline;
-    Tally checks;
-    std::size_t findings = 0, undecided = 0;
-    std::uint64_t ticks = 0, missed = 0, pauses = 0;
-    std::map<std::string, Moment> scanned;
-    std::chrono::microseconds tick{0}, paused{0};
-  } shown_state_;
+  std::atomic<bool> ended_{false}, hurried_{false};
 };
 
 }  // namespace ringside::agent

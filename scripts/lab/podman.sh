@@ -135,6 +135,8 @@ stop_podman() {
   # One that shares another's processes goes first; podman does not sort them.
   for _ in 1 2 3; do podman rm -af -t 0 >/dev/null 2>&1 && break; done
   buildah rm --all >/dev/null 2>&1 || true  # of a build that was interrupted
+  # What watched a command that docker-compose ran in a container is kept for five minutes, for who asks how it ended.
+  pkill -KILL -f "conmon .*$kPodmanCache/state" || true
   podman pod rm -af >/dev/null 2>&1 || true
   podman volume prune -f >/dev/null 2>&1 || true
   podman network prune -f >/dev/null 2>&1 || true

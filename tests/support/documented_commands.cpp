@@ -15,7 +15,8 @@ namespace {
 bool begins_with_a_program(const std::string& line) {
   static const std::regex program(
       "([A-Z_]+=('[^']*'|\\S*) )*"
-      "(ringside|scripts/\\S+|build/\\S+|cmake|ctest|apt|systemctl|editor|virsh|qm|incus|kubectl|"
+      "(ringside|scripts/\\S+|build/\\S+|\\./"
+      "\\S+|cmake|ctest|apt|systemctl|editor|virsh|qm|incus|kubectl|docker|"
       "qemu-system-\\S+)( .*)?");
   return std::regex_match(line, program);
 }
@@ -155,7 +156,7 @@ std::vector<Page> read_documentation(const std::string& source) {
     if (entry.path().extension() == ".md")
       names.push_back(std::filesystem::relative(entry.path(), source).string());
   std::sort(names.begin(), names.end());
-  names.insert(names.begin(), {"README.md", "CONTRIBUTING.md"});
+  names.insert(names.begin(), {"README.md", "CONTRIBUTING.md", "compose/README.md"});
   std::vector<Page> pages;
   for (const auto& name : names) {
     std::ifstream file(source + '/' + name);

@@ -30,7 +30,7 @@ struct Page {
 /// `text` is Markdown. Blocks fenced with another word than "console" are files and output, never commands.
 Page read_page(const std::string& name, const std::string& text);
 
-/// README.md, CONTRIBUTING.md and docs/**/*.md below `source`, the README first.
+/// README.md, CONTRIBUTING.md, compose/README.md and docs/**/*.md below `source`, the README first.
 std::vector<Page> read_documentation(const std::string& source);
 
 /// A line of shell as simple commands of words: split at | || && ; &, quotes taken off, without comments,

@@ -196,7 +196,7 @@ void ConfigReader::policies_(const YAML::Node& node) {
 void ConfigReader::watching(const YAML::Node& node) {
   const Mapping mapping(diagnosis_, node, "watching",
                         {"workers", "memory", "msrs", "connectTimeout", "longestRetry", "blindAfter",
-                         "unwatchedAfter", "learn"});
+                         "unwatchedAfter", "settle", "learn"});
   auto& watching = config_.watching;
   number(mapping, "workers", 0u, 256u, watching.workers);
   if (const auto value = mapping.text("memory")) {
@@ -224,6 +224,7 @@ void ConfigReader::watching(const YAML::Node& node) {
   duration(mapping, "longestRetry", watching.longest_retry);
   duration(mapping, "blindAfter", watching.blind_after);
   duration(mapping, "unwatchedAfter", watching.unwatched_after);
+  duration(mapping, "settle", watching.settle);
   if (const auto learn = mapping.boolean("learn")) watching.learn = *learn;
 }
 

@@ -18,8 +18,8 @@ constexpr std::chrono::seconds kSettleAgain{30};
 /// Whether the baseline is of the boot that `now` is of.
 Result<bool> of_this_boot(const policies::Baseline& baseline, const policies::BootRecord& now, bool boot_seen,
                           guest::Snapshot& snapshot) {
-  if (baseline.boot && !baseline.boot->boot.empty() && !now.boot.empty())
-    return baseline.boot->boot == now.boot;
+  if (baseline.boot)
+    if (const auto same = policies::same_boot(*baseline.boot, now)) return *same;
   // The kernel does not tell its boots apart: only what was seen does, or a kernel that has moved.
   if (boot_seen) return false;
   RINGSIDE_TRY(const auto booted, policies::booted_since(baseline, snapshot));

@@ -10,6 +10,7 @@
 #include "agent/output/format.h"
 #include "agent/policies.h"
 #include "guest/linux/kernel.h"
+#include "policies/engine/carry_over.h"
 #include "qmp/commands.h"
 
 #include <fmt/format.h>
@@ -207,6 +208,7 @@ void GuestSession::attached() {
   latest_.clear();
   findings_.take_over(rules_->policies, blind_);
   has_baseline_ = false;
+  boot_baseline_.attached();
   kernel_key_.clear();
   actions_.runs_again();
   plan_.begin(rules_->policies, Clock::now());
@@ -245,6 +247,7 @@ void GuestSession::begin_boot(const std::string& what, const std::string& text) 
   if (!looks_->booting()) tell(what, text);
   for (const auto& problem : looks_->begin_boot()) tell("error", problem);
   has_baseline_ = false;
+  boot_baseline_.boot_began();
   kernel_key_.clear();
   blind_.restart();
   view_.set_state(State::booting);
@@ -292,26 +295,22 @@ void GuestSession::booted() {
   view_.kernel(release, build_id);
   tell("booted", release.empty() ? "no Linux kernel was recognised; what needs none is checked"
                                  : "watching Linux " + release);
-  auto stored = load_baseline(facts_.key);
-  if (!stored) {
-    tell("error", "baseline: " + stored.error().error.message);
-  } else if (*stored) {
-    const auto snapshot = snapshot_now();
-    const auto other_boot = snapshot ? policies::booted_since(**stored, **snapshot)
-                                     : Result<std::optional<std::string>>(std::optional<std::string>());
-    if (other_boot && !*other_boot) {
-      if (auto bound = evaluator_->set_baseline(&**stored); !bound) {
-        tell("error", "baseline: " + bound.error().message);
-      } else {
-        has_baseline_ = true;
-        view_.baseline((*stored)->taken);
-      }
-      return;
-    }
+  if (auto taken = take_baseline(); !taken) tell("error", "no baseline: " + taken.error().message);
+}
+
+/// The stored baseline if it is of this boot; what outlives a boot of it if it is of this kernel; else a new one.
+Result<void> GuestSession::take_baseline() {
+  using Kind = BootBaseline::Choice::Kind;
+  auto store = open_baselines();
+  if (!store) return fail(store.error().error);
+  BootBaseline::Choice choice;
+  {
+    RINGSIDE_TRY(const auto snapshot, snapshot_now());
+    RINGSIDE_TRY(choice, boot_baseline_.choose(**store, facts_.key, *snapshot));
   }
-  if (!rules_->config.watching.learn) return;
-  if (auto learnt = learn("first sight of this boot"); !learnt)
-    tell("error", "no baseline could be taken: " + learnt.error().message);
+  if (choice.kind == Kind::keep) return compare_with(*choice.before);
+  if (!rules_->config.watching.learn) return {};
+  return choice.kind == Kind::carry ? carry(*choice.before) : learn(choice.why);
 }
 
 /// What the guest is like now, as a baseline of it.
@@ -327,7 +326,7 @@ Result<policies::Baseline> GuestSession::present_state() {
   return taken;
 }
 
-Result<void> GuestSession::learn(const char* why) {
+Result<void> GuestSession::learn(const std::string& why) {
   RINGSIDE_TRY(const auto baseline, present_state());
   RINGSIDE_CHECK(keep_baseline(baseline));
   tools_.ledger.note("baseline.taken",
@@ -341,10 +340,44 @@ Result<void> GuestSession::keep_baseline(const policies::Baseline& baseline) {
   auto store = open_baselines();
   if (!store) return fail(store.error().error);
   RINGSIDE_CHECK((*store)->save(baseline));
+  return compare_with(baseline);
+}
+
+Result<void> GuestSession::compare_with(const policies::Baseline& baseline) {
   RINGSIDE_CHECK(evaluator_->set_baseline(&baseline));
   has_baseline_ = true;
-  view_.baseline(baseline.taken);
+  const auto snapshot = guest_->snapshot(MsrSource::none);
+  boot_baseline_.in_force(baseline, rules_->policies, snapshot ? snapshot->get() : nullptr,
+                          rules_->config.watching.settle);
+  view_.baseline(baseline.taken, boot_baseline_.report());
   return {};
+}
+
+/// The kernel is one that was seen before: what outlives a boot is compared with that boot.
+Result<void> GuestSession::carry(const policies::Baseline& before) {
+  RINGSIDE_TRY(auto now, present_state());
+  RINGSIDE_TRY(const auto baseline, policies::carry_over(before, std::move(now)));
+  RINGSIDE_CHECK(keep_baseline(baseline));
+  Json body = boot_baseline_.report();
+  body["guest"] = facts_.key;
+  body["name"] = facts_.name;
+  body["kernel"] = kernel_key_;
+  const std::string from = rfc3339(baseline.boot->carried->from);
+  tools_.ledger.note("baseline.carried", body, wall_clock());
+  tell("baseline",
+       fmt::format("baseline of {} carried over a reboot: {}", from, boot_baseline_.summary()));
+  return {};
+}
+
+/// Start-up has had its time: what it sets and is not as at the boot before counts from now on.
+Result<void> GuestSession::settle() {
+  auto store = open_baselines();
+  if (!store) return fail(store.error().error);
+  RINGSIDE_TRY(auto baseline, (*store)->load(facts_.key));
+  if (!baseline) return fail(Errc::not_found, "the baseline was removed");
+  RINGSIDE_TRY(const auto now, present_state());
+  policies::settle(*baseline, now);
+  return keep_baseline(*baseline);
 }
 
 Scheduler::Clock::time_point GuestSession::watch() {
@@ -359,6 +392,11 @@ Scheduler::Clock::time_point GuestSession::watch() {
     plan_.begin(rules_->policies, Clock::now());
     return Clock::now();
   }
+  if (const auto at = boot_baseline_.settles_at(); at && begin >= *at && !looks_->booting())
+    if (auto settled = settle(); !settled) {
+      boot_baseline_.settle_later();
+      tell("error", "baseline: " + settled.error().message);
+    }
   latest_.take(look->results);
   if (!looks_->booting()) judge(*look, now);
   blind_.take(look->results, rules_->config.watching.blind_after, begin, now);
@@ -448,7 +486,8 @@ Result<Json> GuestSession::accept(const FindingRecord& finding, const std::strin
   if (!before || !has_baseline_)
     return fail(Errc::unavailable, facts_.name + " has no baseline; it learns one as it is watched");
   RINGSIDE_TRY(const auto now, present_state());
-  RINGSIDE_TRY(const auto accepted, accept_into(std::move(*before), now, *check, finding.row));
+  RINGSIDE_TRY(auto accepted, accept_into(std::move(*before), now, *check, finding.row));
+  policies::forget_accepted(accepted, now);
   RINGSIDE_CHECK(keep_baseline(accepted));
   tools_.ledger.note("baseline.accepted",
                      {{"guest", facts_.key}, {"finding", finding.id}, {"by", by}, {"note", note}},

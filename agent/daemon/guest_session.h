@@ -3,6 +3,7 @@
 
 #include "agent/daemon/attach_attempts.h"
 #include "agent/daemon/blind_findings.h"
+#include "agent/daemon/boot_baseline.h"
 #include "agent/daemon/finding_actions.h"
 #include "agent/daemon/guest_events.h"
 #include "agent/daemon/latest_results.h"
@@ -73,8 +74,12 @@ class GuestSession {
   void booted();
   void use_rules();
   Result<policies::Baseline> present_state();
-  Result<void> learn(const char* why);
+  Result<void> take_baseline();
+  Result<void> learn(const std::string& why);
+  Result<void> carry(const policies::Baseline& before);
+  Result<void> settle();
   Result<void> keep_baseline(const policies::Baseline& baseline);
+  Result<void> compare_with(const policies::Baseline& baseline);
   void judge(const Looks::Look& look, Moment now);
   void publish(const Looks::Look& look, std::chrono::microseconds took);
   void resolve_all(const std::string& why, bool unwatched_too);
@@ -103,6 +108,7 @@ class GuestSession {
   BlindFindings blind_{tools_.ledger, facts_};
   OpenFindings findings_{tools_, facts_};
   FindingActions actions_{tools_, facts_};
+  BootBaseline boot_baseline_;
   bool has_baseline_ = false;
   std::string kernel_key_;  ///< build id and slide of the kernel that is judged
   Clock::time_point next_map_{}, next_seen_{}, calm_until_{};

@@ -60,9 +60,10 @@ void SessionView::kernel(const std::string& release, const std::string& build_id
   build_id_ = build_id;
 }
 
-void SessionView::baseline(Moment taken) {
+void SessionView::baseline(Moment taken, Json about) {
+  about["taken"] = rfc3339(taken);
   const std::lock_guard lock(mutex_);
-  baseline_ = taken;
+  baseline_ = std::move(about);
 }
 
 void SessionView::pauses_restarted() {
@@ -117,7 +118,7 @@ Json SessionView::describe(const GuestCandidate& candidate) const {
           {"qemu", qemu_},
           {"accelerator", accelerator_},
           {"backend", backend_},
-          {"baseline", baseline_ ? Json{{"taken", rfc3339(*baseline_)}} : Json()},
+          {"baseline", baseline_.value_or(Json())},
           {"checks",
            {{"ok", checks_.ok},
             {"violated", checks_.violated},

@@ -24,7 +24,8 @@ class SessionView {
   void retry_at(Moment at);
   void attached(const GuestFacts& facts, const guest::GuestInfo& info);
   void kernel(const std::string& release, const std::string& build_id);
-  void baseline(Moment taken);
+  /// `about`: further members of `baseline` in describe().
+  void baseline(Moment taken, Json about);
   /// Pauses are counted from zero on.
   void pauses_restarted();
 
@@ -52,7 +53,7 @@ class SessionView {
   std::optional<Moment> next_try_, last_tick_;
   GuestFacts facts_;
   std::string kernel_, build_id_, qemu_, accelerator_, backend_;
-  std::optional<Moment> baseline_;
+  std::optional<Json> baseline_;
   Tally checks_;
   std::size_t findings_ = 0, undecided_ = 0;
   std::uint64_t ticks_ = 0, missed_ = 0, pauses_ = 0;

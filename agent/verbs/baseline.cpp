@@ -7,6 +7,7 @@
 #include "agent/policies.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
+#include "policies/engine/boot_record.h"
 
 #include <fmt/format.h>
 
@@ -48,6 +49,42 @@ Attempt<Baseline> take(Session& session, guest::live::MsrSource msrs) {
   return baseline;
 }
 
+/// Of which boot it is, and what of it was carried over from an earlier one.
+Json boot_json(const Baseline& baseline) {
+  if (!baseline.boot) return {};
+  const auto& boot = *baseline.boot;
+  Json json = {{"kernel", boot.release}, {"build_id", boot.build_id}, {"carried_from", nullptr}};
+  if (!boot.carried) return json;
+  json["carried_from"] = rfc3339(boot.carried->from);
+  Json differences = Json::array();
+  for (const auto& one : boot.carried->differences)
+    differences.push_back(
+        {{"table", one.table}, {"key", one.key}, {"column", one.column.empty() ? Json() : Json(one.column)}});
+  json["carried"] = boot.carried->tables;
+  json["learned_anew"] = boot.carried->anew;
+  json["differences"] = std::move(differences);
+  return json;
+}
+
+/// "idt, registers (2 addresses ...)".
+std::string names_of(const std::map<std::string, std::string>& tables) {
+  std::string out;
+  for (const auto& [name, why] : tables)
+    out += (out.empty() ? "" : ", ") + name + (why.empty() ? "" : " (" + why + ")");
+  return out.empty() ? "-" : out;
+}
+
+void add_boot(FactList& facts, const Baseline& baseline) {
+  if (!baseline.boot || baseline.build().empty()) return;
+  const auto& boot = *baseline.boot;
+  facts.add("kernel", fmt::format("{}, build {}", printable(boot.release), boot.build_id));
+  if (!boot.carried) return;
+  facts.add("carried from", rfc3339(boot.carried->from));
+  facts.add("carried over", printable(names_of(boot.carried->tables)));
+  facts.add("learned anew", printable(names_of(boot.carried->anew)));
+  facts.add("differ", fmt::format("{} from the boot before", counted(boot.carried->differences.size(), "value")));
+}
+
 Json to_json(const Baseline& baseline) {
   Json tables = Json::object();
   for (const auto& [name, stored] : baseline.tables) {
@@ -67,6 +104,7 @@ Json to_json(const Baseline& baseline) {
   return {{"guest", baseline.guest},
           {"taken", rfc3339(baseline.taken)},
           {"description", baseline.description},
+          {"boot", boot_json(baseline)},
           {"tables", std::move(tables)}};
 }
 
@@ -110,7 +148,10 @@ Outcome list(Context& context, policies::BaselineStore& store) {
       baselines.push_back({{"guest", one.guest},
                            {"taken", rfc3339(one.taken)},
                            {"rows", one.rows},
-                           {"description", one.description}});
+                           {"description", one.description},
+                           {"kernel", one.release},
+                           {"build_id", one.build},
+                           {"carried_from", one.carried_from ? Json(rfc3339(*one.carried_from)) : Json()}});
     write_document(context.out, {{"baselines", std::move(baselines)}});
     return Exit::clean;
   }
@@ -118,10 +159,12 @@ Outcome list(Context& context, policies::BaselineStore& store) {
     context.out << "no baselines yet; ringside baseline save TARGET takes one\n";
     return Exit::clean;
   }
-  TextTable table({{"GUEST"}, {"TAKEN"}, {"ROWS", TextTable::Align::right}, {"OF"}});
+  TextTable table({{"GUEST"}, {"KERNEL"}, {"TAKEN"}, {"CARRIED FROM"}, {"ROWS", TextTable::Align::right}, {"OF"}});
   for (const auto& one : all)
     table.add(
-        {printable(one.guest), rfc3339(one.taken), std::to_string(one.rows), printable(one.description)});
+        {printable(one.guest), one.release.empty() ? "-" : printable(one.release), rfc3339(one.taken),
+         one.carried_from ? rfc3339(*one.carried_from) : "-", std::to_string(one.rows),
+         printable(one.description)});
   context.out << table.render(context.style());
   return Exit::clean;
 }
@@ -159,6 +202,7 @@ Outcome show(Context& context, const Arguments& arguments) {
   facts.add("guest", printable(baseline->guest));
   facts.add("taken", rfc3339(baseline->taken));
   facts.add("of", printable(baseline->description));
+  add_boot(facts, *baseline);
   facts.add("rows", row_counts(*baseline));
   context.out << facts.render(context.style()) << "\n--table NAME shows the rows of one table.\n";
   return Exit::clean;

@@ -54,6 +54,16 @@ std::string labels_text(const Json& labels) {
   return out.empty() ? "-" : out;
 }
 
+/// "2026-01-31T12:00:00Z, carried over from 2026-01-30T08:00:00Z: 6 checks, 4 in part; 19 learned anew".
+std::string baseline_text(const Json& baseline) {
+  std::string text = text_at(baseline, "taken");
+  if (at(baseline, "carried_from").is_null()) return text;
+  const auto size = [&](const char* list) { return at(baseline, list).is_array() ? at(baseline, list).size() : 0; };
+  return text + fmt::format(", carried over from {}: {}, {} in part; {} learned anew",
+                            text_at(baseline, "carried_from"), counted(size("carried"), "check"), size("in_part"),
+                            size("learned_anew"));
+}
+
 void render(const Json& guest, Context& context) {
   const Style style = context.style();
   FactList facts;
@@ -70,7 +80,7 @@ void render(const Json& guest, Context& context) {
   facts.add("QEMU", text_at(guest, "qemu"));
   facts.add("accelerator", text_at(guest, "accelerator"));
   facts.add("read through", text_at(guest, "backend"));
-  facts.add("baseline", text_at(at(guest, "baseline"), "taken"));
+  facts.add("baseline", baseline_text(at(guest, "baseline")));
   facts.add("checks", checks_text(at(guest, "checks"), style));
   facts.add("findings", text_at(guest, "findings"));
   facts.add("ticks", fmt::format("{}, {} missed; the last {}, {:.1f} ms", count_at(guest, "ticks"),

@@ -42,12 +42,16 @@ std::string boot_of(linux::Kernel& kernel) {
   if (!task || !member) return {};
   const auto canary = kernel.read_field(*task, *member);
   if (!canary || *canary == 0) return {};
-  const auto& identity = kernel.identity();
-  const std::uint64_t facts[] = {*canary, identity.slide, identity.image_gpa.value};
   guest::Sha256 hash;
-  hash.add(std::as_bytes(std::span(facts)));
+  hash.add(std::as_bytes(std::span(&*canary, 1)));
   const auto digest = hash.finish();
-  return to_hex(ByteView(digest).first(16));
+  const auto& identity = kernel.identity();
+  // Without KASLR the place says nothing; on i386 there are too few to choose from.
+  const std::string place =
+      identity.slide == 0 || identity.bits == 32
+          ? ""
+          : guest::to_string(guest::Gva{identity.slide}) + "/" + guest::to_string(identity.image_gpa);
+  return to_hex(ByteView(digest).first(16)) + "@" + place;
 }
 
 }  // namespace
@@ -64,6 +68,14 @@ BootRecord boot_record(guest::Snapshot& snapshot) {
   add_modules(**kernel, record.regions);
   record.boot = boot_of(**kernel);
   return record;
+}
+
+std::optional<bool> same_boot(const BootRecord& a, const BootRecord& b) {
+  if (a.boot.empty() || b.boot.empty()) return std::nullopt;
+  if (a.build_id != b.build_id) return false;
+  if (a.boot == b.boot) return true;
+  const std::string place = a.boot.substr(std::min(a.boot.find('@'), a.boot.size()));
+  return place.size() > 1 && b.boot.ends_with(place);
 }
 
 std::optional<std::uint64_t> rebased(std::uint64_t address, const BootRecord& then, const BootRecord& now) {

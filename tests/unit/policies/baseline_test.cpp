@@ -2,6 +2,7 @@
 #include "policies/engine/baseline.h"
 
 #include "fake_guest.h"
+#include "policies/engine/boot_record.h"
 
 #include <gmock/gmock.h>
 #include <sqlite3.h>
@@ -175,6 +176,108 @@ TEST(BaselineStore, RemovesAndTellsWhetherThereWasOne) {
   EXPECT_EQ(sqlite3_column_int(count, 0), 0);
   sqlite3_finalize(count);
   sqlite3_close(raw);
+}
+
+Baseline of_build(const std::string& build, const std::string& boot = "boot") {
+  FakeGuest guest;
+  Baseline baseline = take_baseline(*guest.snapshot()).value();
+  BootRecord record{"release " + build, build, boot, "machine", {}, {}};
+  record.regions = {{"module nfs text", "src", guest::Gva{0xffffffffc0000000}, 0x4000}};
+  baseline.boot = std::make_shared<const BootRecord>(std::move(record));
+  return baseline;
+}
+
+TEST(BaselineStore, KeepsTheLastBuildsOfAGuest) {
+  const Folder folder;
+  auto store = BaselineStore::open(folder.file("b.db")).value();
+  for (const char* build : {"a", "b", "c", "a", "d", "e"}) ASSERT_TRUE(store->save(of_build(build)));
+  std::vector<std::string> builds;
+  for (const auto& one : store->list().value()) builds.push_back(one.build);
+  EXPECT_THAT(builds, ElementsAre("e", "d", "a", "c"));
+  EXPECT_EQ(store->load("lab").value()->build(), "e");
+  EXPECT_EQ(store->load("lab", "a").value()->build(), "a");
+  EXPECT_FALSE(store->load("lab", "b").value());
+  EXPECT_TRUE(store->remove("lab").value());
+  EXPECT_THAT(store->list().value(), IsEmpty());
+}
+
+TEST(BaselineStore, KeepsOfWhichBootABaselineIs) {
+  const Folder folder;
+  auto store = BaselineStore::open(folder.file("b.db")).value();
+  Baseline baseline = of_build("a", "boot1");
+  BootRecord record = *baseline.boot;
+  record.carried = Carried{std::chrono::sys_seconds(std::chrono::seconds(77)),
+                           {{"idt", "vcpu=0 vector=14", "handler"}, {"idt", "vcpu=0 vector=15", ""}},
+                           {{"idt", ""}, {"msrs", "some"}},
+                           {{"tss", "why"}},
+                           true};
+  baseline.boot = std::make_shared<const BootRecord>(record);
+  ASSERT_TRUE(store->save(baseline));
+  const auto loaded = store->load("lab").value();
+  ASSERT_TRUE(loaded && loaded->boot && loaded->boot->carried);
+  EXPECT_EQ(loaded->boot->release, "release a");
+  EXPECT_EQ(loaded->boot->boot, "boot1");
+  EXPECT_EQ(loaded->boot->machine, "machine");
+  EXPECT_EQ(loaded->boot->regions, record.regions);
+  EXPECT_EQ(loaded->boot->carried->from, record.carried->from);
+  EXPECT_EQ(loaded->boot->carried->differences, record.carried->differences);
+  EXPECT_EQ(loaded->boot->carried->tables, record.carried->tables);
+  EXPECT_EQ(loaded->boot->carried->anew, record.carried->anew);
+  EXPECT_TRUE(loaded->boot->carried->settled);
+  EXPECT_EQ(store->list().value().at(0).carried_from, record.carried->from);
+}
+
+TEST(BaselineStore, TakesOverAFileOfAnEarlierVersionAndKnowsThatItSaysNothingOfTheBoot) {
+  const Folder folder;
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.file("b.db").c_str(), &raw), SQLITE_OK);
+  // As version 2 wrote it.
+  ASSERT_EQ(sqlite3_exec(raw, R"(
+CREATE TABLE baseline(
+  id INTEGER PRIMARY KEY, guest TEXT NOT NULL UNIQUE, taken INTEGER NOT NULL, description TEXT NOT NULL);
+CREATE TABLE stored_table(
+  id INTEGER PRIMARY KEY, baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
+  name TEXT NOT NULL, row_count INTEGER NOT NULL, UNIQUE(baseline, name));
+CREATE TABLE stored_column(
+  stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(stored_table, position)) WITHOUT ROWID;
+CREATE TABLE incomplete(
+  stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(stored_table, position)) WITHOUT ROWID;
+CREATE TABLE cell(
+  stored_table INTEGER NOT NULL REFERENCES stored_table(id) ON DELETE CASCADE,
+  row INTEGER NOT NULL, position INTEGER NOT NULL, value,
+  PRIMARY KEY(stored_table, row, position)) WITHOUT ROWID;
+CREATE TABLE text_region(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+  module TEXT NOT NULL, identity TEXT NOT NULL, first INTEGER NOT NULL, size INTEGER NOT NULL,
+  digest BLOB NOT NULL, code BLOB NOT NULL, PRIMARY KEY(baseline, position));
+CREATE TABLE text_incomplete(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
+INSERT INTO baseline VALUES(7, 'lab', 1000, 'QEMU');
+INSERT INTO stored_table VALUES(3, 7, 'guest', 1);
+INSERT INTO stored_column VALUES(3, 0, 'name');
+INSERT INTO cell VALUES(3, 0, 0, 'lab');
+PRAGMA user_version = 2; PRAGMA application_id = 0x52534442;)",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(raw);
+  auto store = BaselineStore::open(folder.file("b.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  const auto loaded = (*store)->load("lab");
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_TRUE(*loaded);
+  EXPECT_EQ((*loaded)->boot, nullptr);
+  EXPECT_EQ((*loaded)->build(), "");
+  EXPECT_THAT((*loaded)->tables.at("guest").rows, ElementsAre(std::vector<Value>{Value("lab")}));
+  // The first that is learned takes its place, and goes with all that it has.
+  ASSERT_TRUE((*store)->save(of_build("a")));
+  EXPECT_EQ((*store)->list().value().size(), 1u);
+  ASSERT_TRUE((*store)->remove("lab"));
+  store = BaselineStore::open(folder.file("b.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_THAT((*store)->list().value(), IsEmpty());
 }
 
 TEST(BaselineStore, IsReadableByItsOwnerOnly) {

@@ -31,7 +31,7 @@ guests:
 control: {socket: /run/c.sock, group: adm}
 http: {listen: '127.0.0.1:9273'}
 policies: {builtIn: [idt, 'linux-*'], paths: [/etc/p], exceptions: [/etc/e]}
-watching: {workers: 3, memory: process, msrs: none, connectTimeout: 2s, longestRetry: 5m, blindAfter: 10s, unwatchedAfter: 20s, learn: false}
+watching: {workers: 3, memory: process, msrs: none, connectTimeout: 2s, longestRetry: 5m, blindAfter: 10s, unwatchedAfter: 20s, settle: 30s, learn: false}
 pauses: {longest: 50ms, perMinute: 200ms}
 actions:
   allow:
@@ -54,6 +54,7 @@ outputs:
   EXPECT_EQ(config.watching.memory, guest::live::Backend::process);
   EXPECT_EQ(config.watching.msrs, guest::live::MsrSource::none);
   EXPECT_EQ(config.watching.longest_retry, std::chrono::minutes(5));
+  EXPECT_EQ(config.watching.settle, std::chrono::seconds(30));
   EXPECT_FALSE(config.watching.learn);
   EXPECT_EQ(config.pauses.per_minute, milliseconds(200));
   EXPECT_THAT(config.actions.at(0).allow, ElementsAre("restore", "pause"));

@@ -83,6 +83,7 @@ TEST(ShippedConfig, LoadsWithAllThatItOffersAndShowsDefaults) {
   EXPECT_EQ(all.watching.longest_retry, defaults.watching.longest_retry);
   EXPECT_EQ(all.watching.blind_after, defaults.watching.blind_after);
   EXPECT_EQ(all.watching.unwatched_after, defaults.watching.unwatched_after);
+  EXPECT_EQ(all.watching.settle, defaults.watching.settle);
   EXPECT_EQ(all.watching.learn, defaults.watching.learn);
   EXPECT_EQ(all.pauses.longest, defaults.pauses.longest);
   EXPECT_EQ(all.pauses.per_minute, defaults.pauses.per_minute);

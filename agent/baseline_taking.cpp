@@ -13,8 +13,7 @@ using policies::Baseline;
 
 namespace {
 
-Result<Baseline> take_tables(guest::live::LiveGuest& guest, guest::live::MsrSource msrs,
-                             Pauses* pauses) {
+Result<Baseline> take_tables(guest::live::LiveGuest& guest, guest::live::MsrSource msrs, Pauses* pauses) {
   static constexpr int kTries = 3;
   for (int i = 0; i < kTries; ++i) {
     RINGSIDE_TRY(auto snapshot, guest.snapshot(msrs));

@@ -67,7 +67,7 @@ struct Config {
     std::chrono::milliseconds unwatched_after{60'000};  ///< as a guest that cannot be attached to
     /// After a boot: the guest's start-up sets what it sets, before that counts as a change over the reboot.
     std::chrono::milliseconds settle{45'000};
-    bool learn = true;                                  ///< take a baseline of a guest that has none
+    bool learn = true;  ///< take a baseline of a guest that has none
   } watching;
   Pauses::Budget pauses;
   std::vector<ActionRule> actions;

@@ -55,9 +55,10 @@ Result<BootBaseline::Choice> BootBaseline::choose(policies::BaselineStore& store
   RINGSIDE_TRY(const bool same, of_this_boot(*before, record, boot_seen_, snapshot));
   if (same) return Choice{Choice::Kind::keep, std::move(before), {}};
   if (!before->boot)
-    return Choice{Choice::Kind::learn, std::nullopt,
-                  "first sight of this boot; the stored baseline is of an earlier one, and of a version of ringside "
-                  "that did not keep of which kernel it is: it is set aside"};
+    return Choice{
+        Choice::Kind::learn, std::nullopt,
+        "first sight of this boot; the stored baseline is of an earlier one, and of a version of ringside "
+        "that did not keep of which kernel it is: it is set aside"};
   if (record.build_id.empty()) return Choice{Choice::Kind::learn, std::nullopt, first};
   return Choice{Choice::Kind::carry, std::move(before), {}};
 }
@@ -85,7 +86,8 @@ void BootBaseline::in_force(const policies::Baseline& baseline, const std::vecto
         if (check.how == CheckCarried::How::all)
           all.push_back(name);
         else
-          (check.how == CheckCarried::How::part ? part : none).push_back({{"check", name}, {"why", check.why}});
+          (check.how == CheckCarried::How::part ? part : none)
+              .push_back({{"check", name}, {"why", check.why}});
       }
   summary_ = fmt::format("{} compared with it, {} in part; {} learned anew", counted(all.size(), "check"),
                          part.size(), none.size());

@@ -12,8 +12,8 @@
 
 namespace ringside::agent {
 
-/// Which baseline a guest that has booted gets, and how far it is one of the boot before. Knows no guest: it is
-/// told what happens. Not thread-safe.
+/// Which baseline a guest that has booted gets, and how far it is one of the boot before. Knows no guest: it
+/// is told what happens. Not thread-safe.
 class BootBaseline {
  public:
   using Clock = std::chrono::steady_clock;
@@ -32,10 +32,11 @@ class BootBaseline {
   void attached();
   /// The guest was reset, or its kernel has started another one: what is stored is of an earlier boot.
   void boot_began();
-  Result<Choice> choose(policies::BaselineStore& store, const std::string& guest, guest::Snapshot& snapshot) const;
+  Result<Choice> choose(policies::BaselineStore& store, const std::string& guest,
+                        guest::Snapshot& snapshot) const;
 
-  /// `baseline` is in force from now on. What its checks have of an earlier boot is worked out; `snapshot` is of
-  /// this boot, nullptr: there is none to be had. `settle`: how long the guest's start-up may take.
+  /// `baseline` is in force from now on. What its checks have of an earlier boot is worked out; `snapshot` is
+  /// of this boot, nullptr: there is none to be had. `settle`: how long the guest's start-up may take.
   void in_force(const policies::Baseline& baseline, const std::vector<policies::Policy>& policies,
                 guest::Snapshot* snapshot, std::chrono::milliseconds settle);
   /// When the guest's start-up will have had its time; nullopt: it had, or nothing hangs on it.
@@ -43,8 +44,8 @@ class BootBaseline {
   /// It could not be settled: tried again then.
   void settle_later();
 
-  /// `ringside guests --json`, `baseline`: "kernel", "build_id", "carried_from" and, where it is not null, "carried",
-  /// "in_part" and "learned_anew".
+  /// `ringside guests --json`, `baseline`: "kernel", "build_id", "carried_from" and, where it is not null,
+  /// "carried", "in_part" and "learned_anew".
   const Json& report() const { return report_; }
   /// The same in words: "7 checks compare with it, 3 in part; 5 learned anew".
   const std::string& summary() const { return summary_; }

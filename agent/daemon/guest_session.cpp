@@ -298,7 +298,8 @@ void GuestSession::booted() {
   if (auto taken = take_baseline(); !taken) tell("error", "no baseline: " + taken.error().message);
 }
 
-/// The stored baseline if it is of this boot; what outlives a boot of it if it is of this kernel; else a new one.
+/// The stored baseline if it is of this boot; what outlives a boot of it if it is of this kernel; else a new
+/// one.
 Result<void> GuestSession::take_baseline() {
   using Kind = BootBaseline::Choice::Kind;
   auto store = open_baselines();
@@ -364,8 +365,7 @@ Result<void> GuestSession::carry(const policies::Baseline& before) {
   body["kernel"] = kernel_key_;
   const std::string from = rfc3339(baseline.boot->carried->from);
   tools_.ledger.note("baseline.carried", body, wall_clock());
-  tell("baseline",
-       fmt::format("baseline of {} carried over a reboot: {}", from, boot_baseline_.summary()));
+  tell("baseline", fmt::format("baseline of {} carried over a reboot: {}", from, boot_baseline_.summary()));
   return {};
 }
 

@@ -82,7 +82,8 @@ void add_boot(FactList& facts, const Baseline& baseline) {
   facts.add("carried from", rfc3339(boot.carried->from));
   facts.add("carried over", printable(names_of(boot.carried->tables)));
   facts.add("learned anew", printable(names_of(boot.carried->anew)));
-  facts.add("differ", fmt::format("{} from the boot before", counted(boot.carried->differences.size(), "value")));
+  facts.add("differ",
+            fmt::format("{} from the boot before", counted(boot.carried->differences.size(), "value")));
 }
 
 Json to_json(const Baseline& baseline) {
@@ -159,12 +160,12 @@ Outcome list(Context& context, policies::BaselineStore& store) {
     context.out << "no baselines yet; ringside baseline save TARGET takes one\n";
     return Exit::clean;
   }
-  TextTable table({{"GUEST"}, {"KERNEL"}, {"TAKEN"}, {"CARRIED FROM"}, {"ROWS", TextTable::Align::right}, {"OF"}});
+  TextTable table(
+      {{"GUEST"}, {"KERNEL"}, {"TAKEN"}, {"CARRIED FROM"}, {"ROWS", TextTable::Align::right}, {"OF"}});
   for (const auto& one : all)
-    table.add(
-        {printable(one.guest), one.release.empty() ? "-" : printable(one.release), rfc3339(one.taken),
-         one.carried_from ? rfc3339(*one.carried_from) : "-", std::to_string(one.rows),
-         printable(one.description)});
+    table.add({printable(one.guest), one.release.empty() ? "-" : printable(one.release), rfc3339(one.taken),
+               one.carried_from ? rfc3339(*one.carried_from) : "-", std::to_string(one.rows),
+               printable(one.description)});
   context.out << table.render(context.style());
   return Exit::clean;
 }

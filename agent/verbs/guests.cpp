@@ -58,10 +58,12 @@ std::string labels_text(const Json& labels) {
 std::string baseline_text(const Json& baseline) {
   std::string text = text_at(baseline, "taken");
   if (at(baseline, "carried_from").is_null()) return text;
-  const auto size = [&](const char* list) { return at(baseline, list).is_array() ? at(baseline, list).size() : 0; };
+  const auto size = [&](const char* list) {
+    return at(baseline, list).is_array() ? at(baseline, list).size() : 0;
+  };
   return text + fmt::format(", carried over from {}: {}, {} in part; {} learned anew",
-                            text_at(baseline, "carried_from"), counted(size("carried"), "check"), size("in_part"),
-                            size("learned_anew"));
+                            text_at(baseline, "carried_from"), counted(size("carried"), "check"),
+                            size("in_part"), size("learned_anew"));
 }
 
 void render(const Json& guest, Context& context) {

@@ -38,7 +38,8 @@ struct Baseline {
   /// could not be read.
   std::shared_ptr<const guest::linux::KeptText> text;
   std::vector<std::string> text_incomplete;  ///< what of it could not be read
-  /// Which boot it is of (policies/engine/boot_record.h); nullptr: it was stored by a version that did not say.
+  /// Which boot it is of (policies/engine/boot_record.h); nullptr: it was stored by a version that did not
+  /// say.
   std::shared_ptr<const BootRecord> boot;
   /// Build id of the kernel that it is of; empty: not known.
   std::string build() const;

@@ -48,9 +48,9 @@ CREATE TABLE text_incomplete(
   baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE,
   position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
 )";
-// From version 3 on: `baseline.build`, and these. Until then a guest had one baseline, of which it was not said of which
-// kernel and boot it is; it keeps build '' and no row in `boot`. `settled` of a baseline that was not carried over
-// is NULL.
+// From version 3 on: `baseline.build`, and these. Until then a guest had one baseline, of which it was not
+// said of which kernel and boot it is; it keeps build '' and no row in `boot`. `settled` of a baseline that
+// was not carried over is NULL.
 constexpr const char* kBootSchema = R"(
 CREATE TABLE boot(
   baseline INTEGER PRIMARY KEY REFERENCES baseline(id) ON DELETE CASCADE, release TEXT NOT NULL, boot TEXT NOT NULL,
@@ -66,8 +66,8 @@ CREATE TABLE over_reboot(
   baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
   name TEXT NOT NULL, row_key TEXT NOT NULL, column_name TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
 )";
-// SQLite adds a column, but takes no UNIQUE away (sqlite.org/lang_altertable.html, section 7). Foreign keys are off
-// meanwhile.
+// SQLite adds a column, but takes no UNIQUE away (sqlite.org/lang_altertable.html, section 7). Foreign keys
+// are off meanwhile.
 constexpr const char* kFromVersion2 = R"(
 CREATE TABLE baseline_3(
   id INTEGER PRIMARY KEY, guest TEXT NOT NULL, taken INTEGER NOT NULL, description TEXT NOT NULL,
@@ -390,9 +390,10 @@ Result<std::optional<Baseline>> Store::load(const std::string& guest, const std:
 
 /// `build` nullptr: any.
 Result<std::optional<Baseline>> Store::load_rows(const std::string& guest, const std::string* build) {
-  Statement head(db_.get(),
-                 "SELECT id, taken, description, build FROM baseline WHERE guest = ?1 AND (?2 IS NULL OR build = ?2) "
-                 "ORDER BY id DESC LIMIT 1");
+  Statement head(
+      db_.get(),
+      "SELECT id, taken, description, build FROM baseline WHERE guest = ?1 AND (?2 IS NULL OR build = ?2) "
+      "ORDER BY id DESC LIMIT 1");
   RINGSIDE_TRY(const bool found, head.bind(guest, build == nullptr ? Value() : Value(*build)).step());
   if (!found) return std::nullopt;
   Baseline baseline;
@@ -414,7 +415,8 @@ Result<std::optional<Baseline>> Store::load_rows(const std::string& guest, const
 
 /// nullptr: it was stored by a version that did not say.
 Result<std::shared_ptr<const BootRecord>> Store::load_boot(std::int64_t id, const std::string& build) {
-  Statement head(db_.get(), "SELECT release, boot, machine, carried_from, settled FROM boot WHERE baseline = ?");
+  Statement head(db_.get(),
+                 "SELECT release, boot, machine, carried_from, settled FROM boot WHERE baseline = ?");
   RINGSIDE_TRY(const bool found, head.bind(id).step());
   if (!found) return nullptr;
   BootRecord boot{head.text(0), build, head.text(1), head.text(2), {}, {}};
@@ -504,10 +506,15 @@ Result<std::vector<BaselineStore::Summary>> Store::list() {
   for (;;) {
     RINGSIDE_TRY(const bool more, rows.step());
     if (!more) break;
-    Summary one{rows.text(0), rows.text(1), rows.text(5), rows.text(4), std::nullopt,
+    Summary one{rows.text(0),
+                rows.text(1),
+                rows.text(5),
+                rows.text(4),
+                std::nullopt,
                 std::chrono::sys_seconds(std::chrono::seconds(rows.integer(2))),
                 static_cast<std::size_t>(rows.integer(3))};
-    if (rows.value(6) != Value()) one.carried_from = std::chrono::sys_seconds(std::chrono::seconds(rows.integer(6)));
+    if (rows.value(6) != Value())
+      one.carried_from = std::chrono::sys_seconds(std::chrono::seconds(rows.integer(6)));
     all.push_back(std::move(one));
   }
   return all;

@@ -34,8 +34,8 @@ void add_modules(linux::Kernel& kernel, std::vector<CodeRegion>& regions) {
   }
 }
 
-/// The first task's stack canary is drawn at random once a boot (arch/x86/include/asm/stackprotector.h). It is a
-/// secret of the guest: what is kept is a hash, of it and of where the kernel was put.
+/// The first task's stack canary is drawn at random once a boot (arch/x86/include/asm/stackprotector.h). It
+/// is a secret of the guest: what is kept is a hash, of it and of where the kernel was put.
 std::string boot_of(linux::Kernel& kernel) {
   const auto task = kernel.symbol("init_task");
   const auto member = kernel.field("task_struct", "stack_canary");

@@ -54,8 +54,9 @@ struct BootRecord {
 /// part stays empty: nothing is portable then.
 BootRecord boot_record(guest::Snapshot& snapshot);
 
-/// Whether both are of one boot of one kernel; nullopt: a kernel does not tell. A kernel that was put at the same random
-/// place twice has not booted in between, whatever else it says: what tells boots apart can be written to.
+/// Whether both are of one boot of one kernel; nullopt: a kernel does not tell. A kernel that was put at the
+/// same random place twice has not booted in between, whatever else it says: what tells boots apart can be
+/// written to.
 std::optional<bool> same_boot(const BootRecord& a, const BootRecord& b);
 
 /// Where what stood at `address` in the boot `then` stands in the boot `now`; nullopt: in no region of both.

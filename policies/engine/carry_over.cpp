@@ -134,15 +134,17 @@ Result<Baseline> carry_over(const Baseline& before, Baseline now) {
       carried.tables[name] =
           rows.not_placed() == 0
               ? ""
-              : count_of(rows.not_placed(), " addresses lie in no part of the kernel or of a module of both boots");
+              : count_of(rows.not_placed(),
+                         " addresses lie in no part of the kernel or of a module of both boots");
     }
   }
   boot.carried = std::move(carried);
   now.boot = std::make_shared<const BootRecord>(boot);
   boot.carried->differences = portable_differences(now, raw);
   // What start-up sets is looked at once it has had its time.
-  boot.carried->settled = std::none_of(boot.carried->tables.begin(), boot.carried->tables.end(),
-                                       [](const auto& one) { return portable_table(one.first)->set_by_start_up; });
+  boot.carried->settled =
+      std::none_of(boot.carried->tables.begin(), boot.carried->tables.end(),
+                   [](const auto& one) { return portable_table(one.first)->set_by_start_up; });
   now.boot = std::make_shared<const BootRecord>(std::move(boot));
   return now;
 }

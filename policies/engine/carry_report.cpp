@@ -118,7 +118,8 @@ Result<std::vector<CheckCarried>> carry_report(const Baseline& baseline, const s
       if (check.needs_baseline())
         one = of_check(check, *baseline.boot->carried, *database);
       else
-        one.why = "code is relocated and patched at each boot; the vendor's (ringside golden import) outlives it";
+        one.why =
+            "code is relocated and patched at each boot; the vendor's (ringside golden import) outlives it";
       one.policy = policy.name;
       one.check = check.id;
       all.push_back(std::move(one));

@@ -22,9 +22,9 @@ struct CheckCarried {
 };
 std::string_view to_string(CheckCarried::How how);
 
-/// Of every check that compares with a baseline, or with code as it was first seen. `baseline` is one that was
-/// carried over, and `snapshot` of its boot. Errors: as Database::query; a check of which it cannot be said
-/// is `none`, and says so.
+/// Of every check that compares with a baseline, or with code as it was first seen. `baseline` is one that
+/// was carried over, and `snapshot` of its boot. Errors: as Database::query; a check of which it cannot be
+/// said is `none`, and says so.
 Result<std::vector<CheckCarried>> carry_report(const Baseline& baseline, const std::vector<Policy>& policies,
                                                guest::Snapshot& snapshot);
 

@@ -6,8 +6,8 @@
 #include "guest/x86/page_tables.h"
 #include "policies/engine/compile.h"
 #include "policies/engine/fingerprint.h"
-#include "policies/engine/over_reboot.h"
 #include "policies/engine/message.h"
+#include "policies/engine/over_reboot.h"
 
 #include <fmt/format.h>
 

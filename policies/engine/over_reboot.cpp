@@ -40,7 +40,8 @@ bool is_carried(const Table& table, const PortableTable& portable, const StoredT
 
 RebootWords over_reboot(const Baseline* baseline, const Check& check, const std::vector<QueryColumn>& columns,
                         const std::vector<Value>& row) {
-  if (baseline == nullptr || !baseline->boot || !baseline->boot->carried || !check.needs_baseline()) return {};
+  if (baseline == nullptr || !baseline->boot || !baseline->boot->carried || !check.needs_baseline())
+    return {};
   const Carried& carried = *baseline->boot->carried;
   std::vector<std::string> names;
   for (const auto& column : columns) names.push_back(column.name);

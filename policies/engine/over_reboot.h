@@ -18,7 +18,8 @@ struct RebootWords {
   std::string words{};
 };
 
-/// `baseline`: nullptr, or the one that the row was compared with. `columns` and `row` are of the check's query.
+/// `baseline`: nullptr, or the one that the row was compared with. `columns` and `row` are of the check's
+/// query.
 RebootWords over_reboot(const Baseline* baseline, const Check& check, const std::vector<QueryColumn>& columns,
                         const std::vector<Value>& row);
 

@@ -42,8 +42,8 @@ std::optional<std::string> portable_key(const Table& table, const PortableTable&
   // In the order of the table's columns.
   for (const auto& column : table.columns) {
     if (!portable.key.contains(column.name)) continue;
-    const auto place = static_cast<std::size_t>(std::find(columns.begin(), columns.end(), column.name) -
-                                                columns.begin());
+    const auto place =
+        static_cast<std::size_t>(std::find(columns.begin(), columns.end(), column.name) - columns.begin());
     if (place >= columns.size() || place >= row.size() || !row[place]) return std::nullopt;
     key += (key.empty() ? "" : " ") + std::string(column.name) + "=" + show(*row[place], column.type);
   }

@@ -16,8 +16,8 @@ namespace ringside::policies {
 /// A row of an earlier boot as it would be at this one: nullopt is a cell that is not portable.
 using PortableRow = std::vector<std::optional<Value>>;
 
-/// The rows of one stored table that have a portable name, by that name ("vcpu=0 vector=14"). Those that share
-/// one are left out.
+/// The rows of one stored table that have a portable name, by that name ("vcpu=0 vector=14"). Those that
+/// share one are left out.
 class PortableRows {
  public:
   /// `to`: the record of the boot that addresses are rebased to, or that of `from` itself.

@@ -7,19 +7,18 @@ namespace {
 
 using enum Portability;
 
-/// The IDT and what Linux puts into it stand in the image (arch/x86/kernel/idt.c); all is set before init runs,
-/// by the features of the CPU and by the hypervisor that it sees.
-const PortableTable kIdt = {
-    .key = {{"vcpu", constant}, {"vector", constant}},
-    .columns = {{"present", constant},
-                {"type", constant},
-                {"dpl", constant},
-                {"selector", constant},
-                {"ist", constant},
-                {"handler", code},
-                {"kernel", constant}},
-    .same_rows = true,
-    .of_machine = true};
+/// The IDT and what Linux puts into it stand in the image (arch/x86/kernel/idt.c); all is set before init
+/// runs, by the features of the CPU and by the hypervisor that it sees.
+const PortableTable kIdt = {.key = {{"vcpu", constant}, {"vector", constant}},
+                            .columns = {{"present", constant},
+                                        {"type", constant},
+                                        {"dpl", constant},
+                                        {"selector", constant},
+                                        {"ist", constant},
+                                        {"handler", code},
+                                        {"kernel", constant}},
+                            .same_rows = true,
+                            .of_machine = true};
 
 /// Bases and limits are those of per-CPU areas, whose place is random, and of the CPU's number and node.
 const PortableTable kGdt = {.key = {{"vcpu", constant}, {"entry", constant}},
@@ -104,12 +103,16 @@ Portability PortableTable::of(std::string_view column, std::string_view decider)
 }
 
 const std::map<std::string_view, PortableTable>& portable_tables() {
-  // Not among them: `guest` (QEMU's account of the machine), `tss` (stacks of the boot), `proc_entries` (a file
-  // of a module has the place of another one's at another boot, and nothing tells to whom it belongs).
-  static const std::map<std::string_view, PortableTable> all = {
-      {"gdt", kGdt},         {"idt", kIdt},         {"kernel_settings", kSettings},
-      {"msrs", kMsrs},       {"registers", kRegisters}, {"syscalls", kSyscalls},
-      {"vcpus", kVcpus},     {"vdso_images", kVdsoImages}};
+  // Not among them: `guest` (QEMU's account of the machine), `tss` (stacks of the boot), `proc_entries` (a
+  // file of a module has the place of another one's at another boot, and nothing tells to whom it belongs).
+  static const std::map<std::string_view, PortableTable> all = {{"gdt", kGdt},
+                                                                {"idt", kIdt},
+                                                                {"kernel_settings", kSettings},
+                                                                {"msrs", kMsrs},
+                                                                {"registers", kRegisters},
+                                                                {"syscalls", kSyscalls},
+                                                                {"vcpus", kVcpus},
+                                                                {"vdso_images", kVdsoImages}};
   return all;
 }
 

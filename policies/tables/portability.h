@@ -25,10 +25,12 @@ struct PortableTable {
   std::map<std::string_view, Portability> key;
   /// The other portable columns.
   std::map<std::string_view, Portability> columns;
-  /// Where that is a matter of the row: the column of text that decides, and by its cell the portable columns.
+  /// Where that is a matter of the row: the column of text that decides, and by its cell the portable
+  /// columns.
   std::string_view decides{};
   std::map<std::string_view, std::map<std::string_view, Portability>> by_row{};
-  /// Every boot has the same rows: one more or one less is a change. Otherwise only rows of both are compared.
+  /// Every boot has the same rows: one more or one less is a change. Otherwise only rows of both are
+  /// compared.
   bool same_rows = false;
   /// It hangs on the CPUs too: portable only to a machine with the same CPU model, features and accelerator.
   bool of_machine = false;

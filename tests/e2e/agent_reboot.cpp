@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest that reboots into a changed state: what outlives a boot is compared with the boot before, also when the agent
-// was away meanwhile and its first sight of the boot is of what was changed.
+// A guest that reboots into a changed state: what outlives a boot is compared with the boot before, also when
+// the agent was away meanwhile and its first sight of the boot is of what was changed.
 #include "tests/e2e/support/agent.h"
 
 #include <gmock/gmock.h>
@@ -62,11 +62,14 @@ TEST_F(AgentReboot, FindsWhatChangedOverARebootUntilItIsAccepted) {
   ASSERT_NO_FATAL_FAILURE(watch());
   ASSERT_TRUE(Agent::comes_true([&] {
     return !finding("gates-unchanged").is_null() && !finding("unchanged").is_null();
-  })) << agent_.log() << agent_.guests().dump(2);
+  })) << agent_.log()
+      << agent_.guests().dump(2);
   const Json gate = finding("gates-unchanged"), setting = finding("unchanged");
-  EXPECT_THAT(gate["message"].get<std::string>(), HasSubstr("IDT gate 31 of vCPU 0 changed: handler 0xffffffff"));
+  EXPECT_THAT(gate["message"].get<std::string>(),
+              HasSubstr("IDT gate 31 of vCPU 0 changed: handler 0xffffffff"));
   EXPECT_THAT(gate["message"].get<std::string>(), HasSubstr(kOverReboot));
-  EXPECT_THAT(setting["message"].get<std::string>(), HasSubstr("kptr_restrict changed: 0 -> 2 (changed over a reboot"));
+  EXPECT_THAT(setting["message"].get<std::string>(),
+              HasSubstr("kptr_restrict changed: 0 -> 2 (changed over a reboot"));
   // What was expected has moved with the kernel: only the flipped bits differ.
   const auto address = [&](const char* column) {
     return std::stoull(gate["row"][column].get<std::string>(), nullptr, 16);
@@ -85,8 +88,9 @@ TEST_F(AgentReboot, FindsWhatChangedOverARebootUntilItIsAccepted) {
   // Once both are accepted they are the baseline, at this boot and the next.
   for (const Json& one : {gate, setting})
     EXPECT_EQ(agent_.ask({"baseline", "accept", "--finding", one["id"]}).status, 0);
-  ASSERT_TRUE(Agent::comes_true([&] { return agent_.findings({"--state", "open"}).empty() && all_have_spoken(); }))
-      << agent_.findings().dump(2);
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return agent_.findings({"--state", "open"}).empty() && all_have_spoken();
+  })) << agent_.findings().dump(2);
   ASSERT_NO_FATAL_FAILURE(reboot_and_plant(guest));
   ASSERT_NO_FATAL_FAILURE(watch());
   ASSERT_TRUE(Agent::comes_true([&] { return all_have_spoken(); })) << agent_.guests().dump(2);

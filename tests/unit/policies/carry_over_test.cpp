@@ -44,7 +44,8 @@ std::string differences(const Baseline& baseline) {
   return all;
 }
 
-std::vector<CheckResult> judged(const std::vector<Policy>& policies, const Baseline& baseline, FakeGuest& guest) {
+std::vector<CheckResult> judged(const std::vector<Policy>& policies, const Baseline& baseline,
+                                FakeGuest& guest) {
   auto evaluator = Evaluator::create(policies).value();
   EXPECT_TRUE(evaluator->set_baseline(&baseline));
   return evaluator->evaluate(*guest.snapshot());
@@ -140,10 +141,12 @@ TEST(CarryOver, FindsWhatWasChangedBeforeTheFirstSightOfTheBoot) {
   for (const auto& result : judged(policies, carried, guest))
     for (const auto& violation : result.violations) messages += violation.message + "\n";
   // Expected is where the handler would be at this boot.
-  EXPECT_THAT(messages, HasSubstr("IDT gate 31 of vCPU 0 changed: handler 0xffffffff82a002f0 -> "
-                                  "0xffffffff82a00666, DPL 0 -> 0, type interrupt-gate -> interrupt-gate (changed "
-                                  "over a reboot: so it was when the baseline was learned, 2024-05-06T00:00:01.000Z)"));
-  EXPECT_THAT(messages, HasSubstr("LSTAR of vCPU 1 changed: 0xffffffff82a03000 -> 0xffff888000001000 (changed"));
+  EXPECT_THAT(messages,
+              HasSubstr("IDT gate 31 of vCPU 0 changed: handler 0xffffffff82a002f0 -> "
+                        "0xffffffff82a00666, DPL 0 -> 0, type interrupt-gate -> interrupt-gate (changed "
+                        "over a reboot: so it was when the baseline was learned, 2024-05-06T00:00:01.000Z)"));
+  EXPECT_THAT(messages,
+              HasSubstr("LSTAR of vCPU 1 changed: 0xffffffff82a03000 -> 0xffff888000001000 (changed"));
   EXPECT_THAT(messages, HasSubstr("SMEP yes -> no"));
 
   // What changes at this boot is no matter of the reboot; and both are still there at the next.
@@ -151,8 +154,10 @@ TEST(CarryOver, FindsWhatWasChangedBeforeTheFirstSightOfTheBoot) {
   messages.clear();
   for (const auto& result : judged(policies, carried, guest))
     for (const auto& violation : result.violations) messages += violation.message + "\n";
-  EXPECT_THAT(messages, Not(HasSubstr("type interrupt-gate -> interrupt-gate (changed over a reboot: so it was when the "
-                                      "baseline was learned, 2024-05-06T00:00:01.000Z)\nIDT gate 40 of vCPU 0 (changed")));
+  EXPECT_THAT(
+      messages,
+      Not(HasSubstr("type interrupt-gate -> interrupt-gate (changed over a reboot: so it was when the "
+                    "baseline was learned, 2024-05-06T00:00:01.000Z)\nIDT gate 40 of vCPU 0 (changed")));
   const auto third = carry_over(carried, taken(guest, "boot3")).value();
   EXPECT_THAT(differences(third), HasSubstr("idt vcpu=0 vector=31 handler\nidt vcpu=0 vector=40 handler"));
   EXPECT_EQ(third.boot->carried->from, before.taken);
@@ -236,8 +241,9 @@ Baseline with_settings(const std::string& boot, const std::string& kptr, std::in
 TEST(CarryOver, LetsStartUpSetItsSettingsFirst) {
   // What only rises while the kernel runs begins anew.
   auto carried = carry_over(with_settings("boot1", "2", 1), with_settings("boot2", "0", 0)).value();
-  EXPECT_EQ(differences(carried), "kernel_settings name=kptr_restrict value\n"
-                                  "kernel_settings name=kptr_restrict number\n");
+  EXPECT_EQ(differences(carried),
+            "kernel_settings name=kptr_restrict value\n"
+            "kernel_settings name=kptr_restrict number\n");
   EXPECT_FALSE(carried.boot->carried->settled);
   EXPECT_EQ(carried.tables.at("kernel_settings").rows[1][1], Value("0"));
   settle(carried, with_settings("boot2", "2", 0));

@@ -217,6 +217,7 @@ Result<void> Store::prepare_schema(const std::string& path) {
                       "FROM pragma_user_version, pragma_application_id");
     RINGSIDE_CHECK(version.step());
     const auto found = version.integer(0), objects = version.integer(1), application = version.integer(2);
+    RINGSIDE_CHECK(version.step());  // done with it: a table cannot be dropped meanwhile
     if (found == kSchemaVersion && application == kApplicationId) return {};
     if ((found == 1 || found == 2) && application == kApplicationId) {
       if (found == 1) RINGSIDE_CHECK(run(kTextSchema));

@@ -160,7 +160,8 @@ constexpr std::array<Way, 4> kWays{{
        RINGSIDE_TRY(selected.memory, try_process(context));
        return selected;
      }},
-    // Slow, but it does not stop the guest; and of much it is the faster one too, as no window is opened for it.
+    // Slow, but it does not stop the guest; and of much it is the faster one too, as no window is opened for
+    // it.
     {Backend::qmp, "qmp", try_qmp},
     {Backend::gdbstub, "gdbstub", try_gdbstub},
 }};

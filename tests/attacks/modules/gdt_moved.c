@@ -2,10 +2,12 @@
 /*
  * Technique: the CPUs get another segment table (lgdt), with the same content but for what its owner wants to change later;
  * the kernel's own stays as it was. Who: the counterpart of a moved IDT, long known from Windows kits.
- * Changes: GDTR of every CPU, to a copy of its table. Undone when it is unloaded.
+ * Changes: GDTR of every CPU, to a copy of its table; in a 32-bit kernel, which changes the table with every task, to the same
+ * memory at another address. Undone when it is unloaded.
  */
 #include "attack.h"
 
+#include <asm/desc.h>
 #include <linux/smp.h>
 
 struct __packed table {
@@ -23,7 +25,7 @@ static void move(void *unused)
 	asm volatile("sgdt %0" : "=m"(originals[cpu]));
 	memcpy(copies[cpu], (void *)originals[cpu].base, originals[cpu].limit + 1);
 	moved.limit = originals[cpu].limit;
-	moved.base = (unsigned long)copies[cpu];
+	moved.base = IS_ENABLED(CONFIG_X86_64) ? (unsigned long)copies[cpu] : (unsigned long)get_cpu_gdt_rw(cpu);
 	asm volatile("lgdt %0" : : "m"(moved));
 }
 

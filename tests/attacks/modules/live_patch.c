@@ -4,7 +4,7 @@
  * refuses. A distributor's patch is loaded and taken back in the same way: 0 written to /sys/kernel/livepatch/live_patch/enabled,
  * and the module unloaded when that folder has gone.
  * Technique: the same taken off the list of patches (1 written to its parameter `hide` once all tasks have gone over to it; 0 brings
- * it back), or leading to code of nobody (how=nobody). Who: no kit that
+ * it back), or leading to another function of the kernel (how=elsewhere). Who: no kit that
  * is known; a ready-made hook for any function.
  * Changes: the records of live patching.
  */
@@ -13,8 +13,8 @@
 #ifdef CONFIG_LIVEPATCH
 #include <linux/livepatch.h>
 
-NOBODY_SYMBOLS;
 KERNEL_SYMBOL(klp_patches);
+KERNEL_SYMBOL(__x64_sys_getpid);
 VARIANT("listed");
 
 static noinline long patched_swapoff(void)
@@ -39,18 +39,15 @@ module_param_cb(hide, &hide_operations, NULL, 0200);
 
 static int __init start(void)
 {
-	static const u8 code[] = {0xb8, 0xff, 0xff, 0xff, 0xff, 0xc3};
-
-	if (!klp_patches_at)
+	if (!klp_patches_at || !__x64_sys_getpid_at)
 		return -ENOENT;
-	if (HOW("nobody"))
-		functions[0].new_func = NOBODY_START(code, sizeof(code));
+	if (HOW("elsewhere"))
+		functions[0].new_func = (void *)__x64_sys_getpid_at;
 	return klp_enable_patch(&patch);
 }
 
 static void __exit stop(void)
 {
-	NOBODY_STOP();
 }
 
 MODULE_INFO(livepatch, "Y");

@@ -8,10 +8,11 @@
 #include "attack.h"
 
 #include <linux/slab.h>
-#include <net/inet_common.h>
 #include <net/protocol.h>
 #include <net/sock.h>
 #include <net/udp.h>
+/* needs what is above */
+#include <net/inet_common.h>
 
 VARIANT("function");
 static struct inet_protosw type = {.type = SOCK_RDM, .protocol = 253, .flags = 0};

@@ -119,7 +119,7 @@ std::vector<Rootkit> tracing_rootkits() {
              "security hooks are no static calls in this kernel"),
       module("live_patch", "how=hidden", "linux-livepatch/hidden-patches",
              {kSwapoff, "patched_swapoff", "module live_patch"}, "klp_enable_patch", kNoPatches),
-      module("live_patch", "how=nobody", "linux-livepatch/replacements-in-patch", {kSwapoff, "module -"},
+      module("live_patch", "how=elsewhere", "linux-livepatch/replacements-in-patch", {kSwapoff, "_sys_getpid"},
              "klp_enable_patch", kNoPatches),
       module("hide_program", "", "linux-bpf/hidden-programs", {"is not in prog_idr"}),
       module("hide_program", "", "linux-bpf/linked-programs", {"which is not in prog_idr", "BPF link"}),

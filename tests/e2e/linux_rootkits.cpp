@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The techniques of rootkits, as real modules and programs (tests/attacks) in throw-away guests: is each
 // reported by the check that names it, with place and owner, and is all clean again once it is undone?
-//   RINGSIDE_ROOTKIT_KERNELS="5.10-cloud sid-amd64"   other kernels than the default ones; "all": those of
-//                                                     scripts/lab/fetch-kernel --list that have attacks
+//   RINGSIDE_ROOTKIT_KERNELS="5.10-cloud sid-amd64"   other kernels than the default ones; "all": all of
+//                                                     scripts/lab/fetch-kernel --list
 //   RINGSIDE_ROOTKITS='msr *'                         only attacks of that name
+#include "tests/e2e/support/chosen_kernels.h"
 #include "tests/e2e/support/kernel_test_name.h"
 #include "tests/e2e/support/program.h"
 #include "tests/e2e/support/rootkit_range.h"
@@ -16,23 +17,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <sstream>
 
 namespace ringside::lab {
 namespace {
-
-std::vector<std::string> kernels() {
-  const char* chosen = std::getenv("RINGSIDE_ROOTKIT_KERNELS");
-  std::string list = chosen == nullptr ? "6.1-cloud 5.10-cloud" : chosen;
-  if (list == "all") {
-    const auto known = run_program({RINGSIDE_SOURCE_DIR "/scripts/lab/fetch-kernel", "--list"});
-    list = known ? known->out : "";
-  }
-  std::istringstream words(list);
-  std::vector<std::string> all;
-  for (std::string word; words >> word;) all.push_back(word);
-  return all;
-}
 
 bool chosen(const Rootkit& kit) {
   const char* pattern = std::getenv("RINGSIDE_ROOTKITS");
@@ -93,8 +80,8 @@ TEST_P(LinuxRootkits, AreReportedByTheCheckThatNamesThem) {
     table += fmt::format("  {:<44} {}\n", kit.name,
                          outcome.kind == Kind::found     ? kit.check
                          : outcome.kind == Kind::unknown ? kit.check + " is unknown: " + outcome.message
-                         : outcome.kind == Kind::absent ? "does not exist here: " + outcome.message
-                                                        : "MISSED, should be " + kit.check);
+                         : outcome.kind == Kind::absent  ? "does not exist here: " + outcome.message
+                                                         : "MISSED, should be " + kit.check);
     std::cout << fmt::format("{}: {}\n", kit.name, outcome.message);
     for (const auto& other : outcome.beside) std::cout << "    beside: " << other << '\n';
   }
@@ -137,7 +124,10 @@ TEST(LinuxRootkitsWithGolden, AreFoundThoughTheyWereThereBeforeTheFirstLook) {
     EXPECT_NE(scan.out.find(part), std::string::npos) << part << " is not in:\n" << said(scan);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, LinuxRootkits, testing::ValuesIn(kernels()), kernel_test_name<std::string>);
+INSTANTIATE_TEST_SUITE_P(Kernels, LinuxRootkits,
+                         testing::ValuesIn(chosen_kernels("RINGSIDE_ROOTKIT_KERNELS",
+                                                          "6.1-cloud 5.10-cloud")),
+                         kernel_test_name<std::string>);
 
 }  // namespace
 }  // namespace ringside::lab

@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
- * No attack as it is: a live patch that replaces the function behind swapoff, which nobody calls in these guests, by one that
- * refuses. A distributor's patch is loaded and taken back in the same way: 0 written to /sys/kernel/livepatch/live_patch/enabled,
- * and the module unloaded when that folder has gone.
- * Technique: the same taken off the list of patches (1 written to its parameter `hide` once all tasks have gone over to it; 0 brings
- * it back), or leading to another function of the kernel (how=elsewhere). Who: no kit that
- * is known; a ready-made hook for any function.
+ * No attack as it is: a live patch that replaces the function behind getppid by one that does the same. A distributor's patch
+ * is loaded and taken back in the same way: 0 written to /sys/kernel/livepatch/live_patch/enabled, and the module unloaded
+ * when that folder has gone.
+ * Technique: the same taken off the list of patches (1 written to its parameter `hide` once all tasks have gone over to it; 0
+ * brings it back), or leading to another function of the kernel (how=elsewhere: to that behind getpid). Who: no kit that is
+ * known; a ready-made hook for any function.
  * Changes: the records of live patching.
  */
 #include "attack.h"
 
 #ifdef CONFIG_LIVEPATCH
 #include <linux/livepatch.h>
+#include <linux/sched.h>
 
 KERNEL_SYMBOL(klp_patches);
 KERNEL_SYMBOL(__x64_sys_getpid);
 VARIANT("listed");
 
-static noinline long patched_swapoff(void)
+static noinline long patched_getppid(const struct pt_regs *registers)
 {
-	return -EPERM;
+	long pid;
+
+	rcu_read_lock();
+	pid = task_tgid_vnr(rcu_dereference(current->real_parent));
+	rcu_read_unlock();
+	return pid;
 }
 
-static struct klp_func functions[] = {{.old_name = SWAPOFF, .new_func = patched_swapoff}, {}};
+static struct klp_func functions[] = {{.old_name = "__x64_sys_getppid", .new_func = patched_getppid}, {}};
 static struct klp_object objects[] = {{.funcs = functions}, {}};
 static struct klp_patch patch = {.mod = THIS_MODULE, .objs = objects};
 

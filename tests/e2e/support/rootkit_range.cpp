@@ -176,14 +176,23 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     return outcome;
   }
   const auto command = fill_in(kit.load);
+  // Where nothing can be found to attack, the check must not claim that all is well either.
+  const auto not_started = [&](const std::string& why) {
+    const auto reason = narrow_ ? unknown(kit.check) : std::string();
+    if (reason && !reason->empty()) {
+      outcome.kind = Outcome::Kind::unknown;
+      outcome.message = *reason;
+    } else {
+      outcome.wrong.push_back(why);
+    }
+  };
   if (!command) {
-    outcome.wrong.push_back(command.error().message);
+    not_started(command.error().message);
     return outcome;
   }
   const std::string said = guest_.run(*command + " 2>&1");
   if (("\n" + said).find("\nloaded\n") == std::string::npos) {
-    outcome.wrong.push_back(
-        fmt::format("it did not start: {} {}", said, last_lines(guest_.run("dmesg | tail -n 4"))));
+    not_started(fmt::format("it did not start: {} {}", said, last_lines(guest_.run("dmesg | tail -n 4"))));
     return outcome;
   }
   judge(kit, outcome);

@@ -20,8 +20,8 @@ class RootkitRange {
 
   struct Outcome {
     enum class Kind { found, unknown, missed, absent } kind = Kind::missed;
-    /// The finding; of `absent` why there is nothing to attack; of `unknown`, for which only a 32-bit kernel is
-    /// excused, what the check says that it cannot tell.
+    /// The finding; of `absent` why there is nothing to attack; of `unknown`, for which only a 32-bit kernel
+    /// is excused, what the check says that it cannot tell.
     std::string message;
     std::vector<std::string> beside;  ///< other checks that report it too
     std::vector<std::string> wrong;   ///< whatever was not as it should be, a line each

@@ -28,8 +28,9 @@ Rootkit told(const std::string& name, const std::string& parameters, const std::
 
 std::vector<Rootkit> rootkits() {
   std::vector<Rootkit> all;
-  for (auto& some : {entry_rootkits(), code_rootkits(), page_rootkits(), tracing_rootkits(), subsystem_rootkits(),
-                     file_rootkits(), setting_rootkits(), view_rootkits(), kept_rootkits()})
+  for (auto& some :
+       {entry_rootkits(), code_rootkits(), page_rootkits(), tracing_rootkits(), subsystem_rootkits(),
+        file_rootkits(), setting_rootkits(), view_rootkits(), kept_rootkits()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

@@ -27,7 +27,8 @@ std::vector<Rootkit> entry_rootkits() {
       module("idt_moved", "how=register", "linux-entry/interrupt-table-place", {"idtr.base", kCpu}),
       module("idt_moved", "how=memory", "linux-entry/interrupt-table-memory", {"of vCPU 0", "is elsewhere"}),
       module("gdt_gate", "", "linux-entry/segments", {"of vCPU 0", "call"}),
-      module("gdt_moved", "", "linux-entry/segment-table-place", {"has its segment table at", "the kernel's"}),
+      module("gdt_moved", "", "linux-entry/segment-table-place",
+             {"has its segment table at", "the kernel's"}),
       module("tss_stack", "", "linux-entry/entry-stacks", {"of vCPU 0"}, "entry_SYSCALL_64", kOnly64),
       module("msr", "how=lstar", "linux-entry/system-call-entry", {"LSTAR", "hooked_entry", "module msr"},
              "entry_SYSCALL_64", kOnly64),
@@ -35,7 +36,8 @@ std::vector<Rootkit> entry_rootkits() {
              "entry_SYSCALL_64", kOnly64),
       module("msr", "how=sysenter", "linux-entry/system-call-entry",
              {"SYSENTER_EIP", "hooked_entry", "module msr"}),
-      module("msr", "how=stack", "linux-entry/entry-stacks", {"the SYSENTER stack of vCPU"}),
+      module("msr", "how=stack", "linux-entry/entry-stacks", {"the SYSENTER stack of vCPU"},
+             "entry_SYSCALL_64", "a 32-bit kernel would not survive it: its programs use SYSENTER"),
       module("msr", "how=flags", "linux-entry/system-call-entry", {"SFMASK of vCPU"}, "entry_SYSCALL_64",
              kOnly64),
       module("msr", "how=segments", "linux-entry/system-call-entry", {"STAR of vCPU"}, "entry_SYSCALL_64",
@@ -83,7 +85,8 @@ std::vector<Rootkit> page_rootkits() {
       module("page_rights", "how=code_moved", "linux-page-tables/code-moved", {"dummy"}),
       module("hidden_code", "how=vmalloc", kHidden, {"4096 bytes", "vmalloc"}),
       module("hidden_code", "how=direct", kHidden, {"4096 bytes", "direct_map"}),
-      module("hidden_code", "how=module", kHidden, {"4096 bytes of executable kernel memory", "asked for by 0x"}),
+      module("hidden_code", "how=module", kHidden,
+             {"4096 bytes of executable kernel memory", "asked for by 0x"}),
       module("hidden_code", "how=writable", "linux-executable-pages/writable-executable",
              {"4096 bytes", "vmalloc"}),
       told("bpf_code", "",
@@ -114,13 +117,14 @@ std::vector<Rootkit> tracing_rootkits() {
              {"sched_process_exec", "hooked_probe"}),
       module("tracepoint", "how=key tracepoint=sched_process_exec", "linux-tracing/tracepoint-key",
              {"sched_process_exec"}),
-      module("lsm_hook", "how=hook", "linux-lsm/hooks-in-kernel", {"settime", "hooked_settime", "module lsm_hook"}),
+      module("lsm_hook", "how=hook", "linux-lsm/hooks-in-kernel",
+             {"settime", "hooked_settime", "module lsm_hook"}),
       module("lsm_hook", "how=call", "linux-lsm/calls-agree", {"settime"}, "static_calls_table",
              "security hooks are no static calls in this kernel"),
       module("live_patch", "how=hidden", "linux-livepatch/hidden-patches",
-             {kSwapoff, "patched_swapoff", "module live_patch"}, "klp_enable_patch", kNoPatches),
-      module("live_patch", "how=elsewhere", "linux-livepatch/replacements-in-patch", {kSwapoff, "_sys_getpid"},
-             "klp_enable_patch", kNoPatches),
+             {"_sys_getppid", "patched_getppid", "module live_patch"}, "klp_enable_patch", kNoPatches),
+      module("live_patch", "how=elsewhere", "linux-livepatch/replacements-in-patch",
+             {"_sys_getppid", "_sys_getpid"}, "klp_enable_patch", kNoPatches),
       module("hide_program", "", "linux-bpf/hidden-programs", {"is not in prog_idr"}),
       module("hide_program", "", "linux-bpf/linked-programs", {"which is not in prog_idr", "BPF link"}),
       told("bpf_object", "how=entry", "object={{" + kProgram + "}}", "linux-bpf/program-entries",
@@ -140,17 +144,17 @@ std::vector<Rootkit> tracing_rootkits() {
        {},
        {}},
   };
-  // A patch is there once all tasks have gone over to it; it is taken back by its own file, and lets its module go once
-  // no task runs it any more.
+  // A patch is there once all tasks have gone over to it; it is taken back by its own file, and lets its
+  // module go once no task runs it any more.
   const std::string kFolder = "/sys/kernel/livepatch/live_patch", kWait = "; do usleep 250000; done; ";
   for (auto& kit : all) {
     if (!kit.name.starts_with("live_patch")) continue;
     const bool hidden = kit.name.ends_with("hidden");
     const std::string hide = " >/sys/module/live_patch/parameters/hide; ";
-    kit.load += " && while [ \"$(cat " + kFolder + "/transition)\" = 1 ]" + kWait + (hidden ? "echo 1" + hide : "") +
-                "echo loaded";
-    kit.undo = (hidden ? "echo 0" + hide : "") + "echo 0 >" + kFolder + "/enabled; while [ -e " + kFolder + " ]" +
-               kWait + "attack unload live_patch";
+    kit.load += " && while [ \"$(cat " + kFolder + "/transition)\" = 1 ]" + kWait +
+                (hidden ? "echo 1" + hide : "") + "echo loaded";
+    kit.undo = (hidden ? "echo 0" + hide : "") + "echo 0 >" + kFolder + "/enabled; while [ -e " + kFolder +
+               " ]" + kWait + "attack unload live_patch";
   }
   return all;
 }

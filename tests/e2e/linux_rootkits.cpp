@@ -103,7 +103,7 @@ TEST(LinuxRootkitsWithGolden, AreFoundThoughTheyWereThereBeforeTheFirstLook) {
   auto booted = boot(kernel);
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& guest = **booted;
-  for (const char* kit : {"inline_hook how=prologue", "module_text", "rodata"})
+  for (const char* kit : {"inline_hook how=prologue", "module_text", "rodata how=both"})
     ASSERT_NE(guest.run(std::string("attack load ") + kit + " 2>&1").find("loaded"), std::string::npos)
         << kit;
 
@@ -119,8 +119,9 @@ TEST(LinuxRootkitsWithGolden, AreFoundThoughTheyWereThereBeforeTheFirstLook) {
   ASSERT_EQ(import->status, 0) << said(*import);
   const Finished scan = ringside(guest, "scan", {"--no-confirm"});
   EXPECT_EQ(scan.status, 3) << said(scan);
-  for (const char* part : {"linux-text/kernel-code", "__x64_sys_swapoff+0x5", "linux-text/module-code",
-                           "dummy_xmit", "linux-rodata/kernel-rodata", "linux_proc_banner"})
+  for (const char* part :
+       {"linux-text/kernel-code", "__x64_sys_swapoff+0x5", "linux-text/module-code", "dummy_xmit",
+        "linux-rodata/kernel-rodata", "linux_proc_banner", "linux-rodata/module-rodata"})
     EXPECT_NE(scan.out.find(part), std::string::npos) << part << " is not in:\n" << said(scan);
 }
 

@@ -166,7 +166,7 @@ void RootkitRange::know() {
 RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
   Outcome outcome;
   if (!kit.needs.empty() &&
-      guest_.run(fmt::format("grep -c ' {}$' /proc/kallsyms", kit.needs)).starts_with('0')) {
+      guest_.run(fmt::format("grep -cx '{}' /tmp/attack.names", kit.needs)).starts_with('0')) {
     outcome.kind = Outcome::Kind::absent;
     outcome.message = kit.otherwise;
     return outcome;

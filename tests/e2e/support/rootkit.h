@@ -14,9 +14,12 @@ struct Rootkit {
   std::string load, undo;
   std::string check;              ///< "policy/check" that must report it
   std::vector<std::string> says;  ///< in its message: place and owner ("module -": nobody)
-  /// A symbol that kernels have in which there is such a thing to attack, and why others have none. Empty:
-  /// all have it.
+  /// A symbol of /proc/kallsyms that kernels have in which there is such a thing to attack, and why others
+  /// have none. Empty: all have it.
   std::string needs, otherwise;
+  /// What makes the state that is attacked (it prints "loaded") and takes it back; after each a baseline is
+  /// taken. Empty: nothing.
+  std::string before = {}, after = {};
 };
 
 /// All of them, those that cannot be undone last.

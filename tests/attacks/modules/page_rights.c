@@ -10,6 +10,7 @@
 #include "attack.h"
 
 #include <asm/pgtable.h>
+#include <linux/ctype.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
@@ -42,7 +43,7 @@ static int map_again(unsigned long address)
 {
 	unsigned int level;
 	pte_t *pte = lookup_address(address, &level);
-	unsigned long frame;
+	pteval_t frame;
 	struct page *page;
 
 	if (!pte)
@@ -133,7 +134,7 @@ static int __init start(void)
 	if (HOW("text_alias"))
 		return map_again(swapoff_at);
 	if (HOW("rodata_alias"))
-		return sys_call_table_at ? map_again(sys_call_table_at) : -ENOENT;
+		return map_again(sys_call_table_at ? sys_call_table_at : (unsigned long)_ctype);
 	if (HOW("own_half"))
 		return map_for_one();
 	if (HOW("user_half"))

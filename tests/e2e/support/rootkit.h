@@ -17,6 +17,8 @@ struct Rootkit {
   /// A symbol of /proc/kallsyms that kernels have in which there is such a thing to attack, and why others
   /// have none. Empty: all have it.
   std::string needs, otherwise;
+  /// Why a 32-bit kernel may have nothing to attack though the check can tell. Empty: then it is a miss.
+  std::string narrow = {};
   /// What makes the state that is attacked (it prints "loaded") and takes it back; after each a baseline is
   /// taken. Empty: nothing.
   std::string before = {}, after = {};

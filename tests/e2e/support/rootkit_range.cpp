@@ -182,6 +182,9 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     if (reason && !reason->empty()) {
       outcome.kind = Outcome::Kind::unknown;
       outcome.message = *reason;
+    } else if (narrow_ && !kit.narrow.empty()) {
+      outcome.kind = Outcome::Kind::absent;
+      outcome.message = kit.narrow;
     } else {
       outcome.wrong.push_back(why);
     }

@@ -9,12 +9,17 @@
 namespace ringside::lab {
 
 std::vector<Rootkit> entry_rootkits() {
+  // A 32-bit kernel does not name it.
+  const std::string kTable =
+      "at_sys_call_table={{SELECT coalesce(addr('sys_call_table'), (SELECT entry FROM syscalls WHERE abi = "
+      "'ia32' AND "
+      "nr = 0))}}";
   const std::string kCpu = "of vCPU ", kOnly64 = "there is no such thing in a 32-bit kernel";
-  return {
-      module("syscall_entry", "how=module", "linux-entry/system-call-table",
-             {"(getdents64)", "hooked_getdents64", "module syscall_entry"}),
-      module("syscall_entry", "how=middle", "linux-entry/system-call-table",
-             {"(swapoff)", "sys_swapoff+0x4"}),
+  std::vector<Rootkit> all = {
+      told("syscall_entry", "how=module", kTable, "linux-entry/system-call-table",
+           {"(getdents64)", "hooked_getdents64", "module syscall_entry"}),
+      told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table",
+           {"(swapoff)", "sys_swapoff+0x4"}),
       module("syscall_dispatch", "", "linux-entry/system-call-dispatch",
              {"(swapoff)", "hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call",
              "system calls are dispatched through the table"),
@@ -53,6 +58,10 @@ std::vector<Rootkit> entry_rootkits() {
        {}},
       module("debug_register", "", "linux-entry/debug-registers", {"dr3", "watched", "debug_register"}),
   };
+  for (auto& kit : all)
+    if (kit.name.starts_with("syscall_entry"))
+      kit.narrow = "system calls go by a switch, and the table has no name";
+  return all;
 }
 
 std::vector<Rootkit> code_rootkits() {
@@ -74,7 +83,7 @@ std::vector<Rootkit> code_rootkits() {
 
 std::vector<Rootkit> page_rootkits() {
   const std::string kHidden = "linux-executable-pages/hidden-code";
-  return {
+  std::vector<Rootkit> all = {
       module("page_rights", "how=text", "linux-page-tables/writable-code", {"kernel_text"}),
       module("page_rights", "how=text_alias", "linux-page-tables/writable-code", {"vmalloc"}),
       module("page_rights", "how=rodata_alias", "linux-page-tables/writable-rodata", {"vmalloc"}),
@@ -93,6 +102,9 @@ std::vector<Rootkit> page_rootkits() {
            "prog=0x$(awk '$4 == \"[bpf]\" && $3 ~ /^bpf_prog_/ { print $1; exit }' /proc/kallsyms)",
            "linux-executable-pages/foreign-code", {"bpf_"}),
   };
+  for (auto& kit : all)
+    if (kit.name.ends_with("_half")) kit.narrow = "not written for page tables of 32 bits";
+  return all;
 }
 
 std::vector<Rootkit> tracing_rootkits() {

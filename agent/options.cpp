@@ -76,7 +76,7 @@ void add_output_options(CLI::App& verb, Context& context) {
 void add_connection_options(CLI::App& verb, Context& context) {
   static constexpr const char* kGroup = "Connection";
   Options& options = context.options;
-  add_parsed(verb, "--memory", "How to read guest RAM: auto, mapped, process, gdbstub, qmp",
+  add_parsed(verb, "--memory", "How to read guest RAM: auto, mapped, process, qmp, gdbstub",
              [&options](const std::string& text) {
                options.backend = or_usage(guest::live::parse_backend(text), "--memory");
              })

@@ -5,9 +5,18 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <utility>
 
 namespace ringside::gdbstub {
+
+namespace {
+std::atomic<std::uint64_t> sent{0};
+}  // namespace
+
+std::uint64_t packets_sent() {
+  return sent.load(std::memory_order_relaxed);
+}
 
 bool is_stop_reply(std::string_view payload) {
   return !payload.empty() && std::string_view("TSWX").find(payload.front()) != std::string_view::npos;
@@ -21,6 +30,7 @@ Result<void> SessionMachine::request(std::string_view payload, Answer answer) {
   if (state_ != State::idle) return fail(Errc::invalid_argument, "another gdbstub request is under way");
   last_packet_ = encode_packet(payload);
   unsent_ += last_packet_;
+  sent.fetch_add(1, std::memory_order_relaxed);
   answer_ = answer;
   sent_again_ = 0;
   reply_ = {};
@@ -83,6 +93,7 @@ Result<void> SessionMachine::retransmit() {
   if (++sent_again_ > kMaxRetries)
     return fail(Errc::malformed, fmt::format("the stub refused a packet's checksum {} times", sent_again_));
   unsent_ += last_packet_;
+  sent.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "gdbstub/packet_codec.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ struct Reply {
 
 /// True for `T`, `S`, `W` and `X` packets. No reply that ringside asks for begins with one of these letters.
 bool is_stop_reply(std::string_view payload);
+
+/// Packets that all conversations of this program have sent, those sent again included. Thread-safe.
+std::uint64_t packets_sent();
 
 /// A conversation with a stub, without a socket: one request at a time, acknowledgements, retransmission. The
 /// caller sends what take_unsent() gives and passes in what it receives. After an error the stream's state is

@@ -54,7 +54,7 @@ ValueHint hint_of(const CLI::Option& option, const std::string& verb) {
   if (option_name == "--color")
     hint.words = {"auto", "always", "never"};
   else if (option_name == "--memory")
-    hint.words = {"auto", "mapped", "process", "gdbstub", "qmp"};
+    hint.words = {"auto", "mapped", "process", "qmp", "gdbstub"};
   else if (option_name == "--msrs")
     hint.words = {"auto", "calibrated", "vmstate", "none"};
   else if (option_name == "--policy" || hint.name == "POLICY")

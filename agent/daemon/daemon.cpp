@@ -23,6 +23,7 @@
 #include "agent/state_directory.h"
 #include "agent/tables_reference.h"
 #include "agent/version.h"
+#include "gdbstub/session_machine.h"
 #include "guest/live/freeze_journal.h"
 #include "guest/live/golden_files.h"
 #include "guest/live/kernel_store.h"
@@ -56,6 +57,7 @@ std::string host_name() {
 Json counts(const std::vector<FindingRecord>& open) {
   Json severities = Json::object();
   for (const char* severity : {"critical", "high", "medium", "low", "info"}) severities[severity] = 0;
+  Json kinds = Json::object();
   std::size_t suppressed = 0, acknowledged = 0;
   for (const auto& record : open) {
     if (record.suppressed_by) {
@@ -64,9 +66,14 @@ Json counts(const std::vector<FindingRecord>& open) {
     }
     auto& count = severities[std::string(to_string(record.severity))];
     count = count.get<int>() + 1;
+    auto& of_kind = kinds[std::string(to_string(record.kind))];
+    of_kind = of_kind.is_null() ? 1 : of_kind.get<int>() + 1;
     acknowledged += record.acknowledged.has_value();
   }
-  return {{"open", std::move(severities)}, {"suppressed", suppressed}, {"acknowledged", acknowledged}};
+  return {{"open", std::move(severities)},
+          {"kinds", std::move(kinds)},
+          {"suppressed", suppressed},
+          {"acknowledged", acknowledged}};
 }
 
 Json exception_ids(const std::vector<const policies::Exception*>& exceptions) {
@@ -543,7 +550,9 @@ std::string Daemon::Impl::metrics() {
                         rules->policies,
                         ledger->statistics(),
                         std::move(of_outputs),
-                        {all - expired, expired, rules->exceptions.unused().size()}});
+                        {all - expired, expired, rules->exceptions.unused().size()},
+                        guest::memory::read_totals(),
+                        gdbstub::packets_sent()});
 }
 
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -4,6 +4,7 @@
 #include "agent/baseline_acceptance.h"
 #include "agent/baseline_taking.h"
 #include "agent/daemon/guest_query.h"
+#include "agent/daemon/metered_monitor.h"
 #include "agent/daemon/wall_clock.h"
 #include "agent/libvirt/connect.h"
 #include "agent/log.h"
@@ -32,6 +33,16 @@ constexpr std::chrono::seconds kNowAndThen{30};
 constexpr milliseconds kBetweenEvents{200};
 /// A monitor that has answered all this time without an end to what was to be asked.
 constexpr std::chrono::seconds kLongestAttach{60};
+
+/// Counts the commands of all monitors of the guest, those of freeze windows too.
+void meter_commands(guest::live::AttachOptions& options, const SessionTools& tools) {
+  if (!options.connectors) options.connectors = guest::live::connectors_on(tools.loop, options.connect);
+  options.connectors->monitor = [reach = options.connectors->monitor, &metrics = tools.metrics](
+                                    const io::Endpoint& endpoint) -> Result<std::unique_ptr<qmp::Monitor>> {
+    RINGSIDE_TRY(auto monitor, reach(endpoint));
+    return metered(std::move(monitor), metrics);
+  };
+}
 
 }  // namespace
 
@@ -154,6 +165,7 @@ std::optional<Scheduler::Clock::time_point> GuestSession::attach() {
   connect.connect_deadline = rules_->config.watching.connect_timeout;
   connect.greeting_deadline = std::min(connect.greeting_deadline, connect.connect_deadline);
   auto options = attach_options(tools_.loop, candidate_.endpoint, connect);
+  meter_commands(options, tools_);
   options.backend = rules_->config.watching.memory;
   options.state_directory = tools_.state_directory;
   options.kernels = tools_.kernels;
@@ -455,9 +467,10 @@ void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds to
       : actions_.paused_for().empty()
           ? "the guest does not run: " + status->status
           : fmt::format("ringside paused it for finding {}; `cont` lets it run", actions_.paused_for());
-  const auto paused = view_.looked({state, why, latest_.tally(), looks_->findings().open().size(),
-                                    looks_->undecided(), plan_.ticks(), plan_.missed(), took, policies},
-                                   *pauses_);
+  const auto paused = view_.looked(
+      {state, why, !actions_.paused_for().empty(), latest_.tally(), looks_->findings().open().size(),
+       looks_->undecided(), plan_.ticks(), plan_.missed(), took, policies},
+      *pauses_);
   if (paused) tools_.metrics.paused(facts_.name, *paused);
 }
 

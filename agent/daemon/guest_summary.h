@@ -31,6 +31,7 @@ struct GuestSummary {
   std::uint64_t ticks = 0, missed = 0;
   std::chrono::microseconds tick{0};  ///< how long the last look took
   std::string backend, kernel, build_id;
+  bool paused_by_agent = false;           ///< for a finding, and it stands still since
   std::map<std::string, Moment> scanned;  ///< by policy: when none of its checks was unknown last
 };
 

@@ -11,6 +11,7 @@ enum class Metric {
   build_info,
   guest_info,
   guest_up,
+  guest_paused,
   guest_checks,
   ticks,
   missed_ticks,
@@ -30,6 +31,11 @@ enum class Metric {
   outbox_depth,
   outbox_sent,
   outbox_dropped,
+  memory_read_bytes,
+  memory_read_errors,
+  qmp_commands,
+  qmp_command_duration,
+  gdbstub_packets,
 };
 
 enum class MetricType { gauge, counter, histogram };

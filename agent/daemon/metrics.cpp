@@ -82,6 +82,7 @@ void describe_guest(Page& page, const GuestSummary& guest) {
   const std::string& name = guest.facts.name;
   page.gauge(Metric::guest_info, {name, guest.facts.uuid, guest.kernel, guest.build_id, guest.backend}, 1);
   page.gauge(Metric::guest_up, {name}, guest.state == GuestState::watched ? 1 : 0);
+  page.gauge(Metric::guest_paused, {name}, guest.paused_by_agent ? 1 : 0);
   for (const auto& [verdict, count] :
        {std::pair("ok", guest.checks.ok), std::pair("violated", guest.checks.violated),
         std::pair("unknown", guest.checks.unknown), std::pair("not_applicable", guest.checks.not_applicable)})
@@ -104,6 +105,15 @@ void describe_findings(Page& page, const std::vector<FindingRecord>& open) {
   }
   for (const auto& [severity, count] : severities) page.gauge(Metric::findings_open, {severity}, count);
   page.gauge(Metric::findings_suppressed, {}, suppressed);
+}
+
+void describe_reads(Page& page, const std::map<std::string, guest::memory::ReadTotals>& reads) {
+  for (const auto& [backend, totals] : reads) {
+    page.counter(Metric::memory_read_bytes, {backend}, static_cast<double>(totals.bytes));
+    for (const auto& [reason, count] : totals.errors)
+      page.counter(Metric::memory_read_errors, {backend, std::string(to_string(reason))},
+                   static_cast<double>(count));
+  }
 }
 
 }  // namespace
@@ -156,6 +166,12 @@ void Metrics::reloaded(bool good) {
   impl_->count(Metric::policy_reloads, {good ? "good" : "bad"});
 }
 
+void Metrics::command(std::string_view name, std::optional<Errc> failed, std::chrono::microseconds took) {
+  impl_->count(Metric::qmp_commands,
+               {std::string(name), std::string(failed ? to_string(*failed) : std::string_view("ok"))});
+  impl_->observe(Metric::qmp_command_duration, {}, took);
+}
+
 std::string Metrics::page(const State& state) {
   Page page;
   page.gauge(Metric::build_info, {kVersion}, 1);
@@ -174,6 +190,8 @@ std::string Metrics::page(const State& state) {
     page.counter(Metric::outbox_sent, {output.name}, static_cast<double>(output.sent));
     page.counter(Metric::outbox_dropped, {output.name}, static_cast<double>(output.dropped));
   }
+  describe_reads(page, state.reads);
+  page.counter(Metric::gdbstub_packets, {}, static_cast<double>(state.gdbstub_packets));
   auto families = page.collect();
   for (auto& family : impl_->registry.Collect()) families.push_back(std::move(family));
   return prometheus::TextSerializer().Serialize(families);

@@ -4,11 +4,15 @@
 #include "agent/daemon/ledger.h"
 #include "agent/outputs/output_dispatcher.h"
 #include "agent/store/finding_record.h"
+#include "guest/memory/read_meter.h"
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ringside::agent {
@@ -31,6 +35,8 @@ class Metrics {
   void finding(const std::string& policy, const std::string& check, policies::Severity severity);
   void action(const std::string& action, bool done);
   void reloaded(bool good);
+  /// A QMP command; `failed` says why it did. Only names of commands that this program gives are told apart.
+  void command(std::string_view name, std::optional<Errc> failed, std::chrono::microseconds took);
 
   struct State {
     std::vector<GuestSummary> guests;
@@ -41,6 +47,8 @@ class Metrics {
     struct Exceptions {
       std::size_t active = 0, expired = 0, unused = 0;
     } exceptions{};
+    std::map<std::string, guest::memory::ReadTotals> reads{};  ///< by backend
+    std::uint64_t gdbstub_packets = 0;
   };
   std::string page(const State& state);
 

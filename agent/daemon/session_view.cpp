@@ -50,6 +50,7 @@ void SessionView::attached(const GuestFacts& facts, const guest::GuestInfo& info
   baseline_.reset();
   pauses_ = 0;
   paused_ = {};
+  paused_by_agent_ = false;
   kernel_.clear();
   build_id_.clear();
 }
@@ -80,6 +81,7 @@ std::optional<std::chrono::microseconds> SessionView::looked(const Look& look, c
   last_tick_ = wall_clock();
   for (const auto& [policy, verdict] : look.policies)
     if (verdict != policies::Verdict::unknown) scanned_[policy] = *last_tick_;
+  paused_by_agent_ = look.paused_by_agent;
   checks_ = look.checks;
   findings_ = look.findings;
   undecided_ = look.undecided;
@@ -95,7 +97,8 @@ std::optional<std::chrono::microseconds> SessionView::looked(const Look& look, c
 
 GuestSummary SessionView::summary() const {
   const std::lock_guard lock(mutex_);
-  return {state_, facts_, checks_, findings_, ticks_, missed_, tick_, backend_, kernel_, build_id_, scanned_};
+  return {state_, facts_,   checks_, findings_, ticks_,           missed_,
+          tick_,  backend_, kernel_, build_id_, paused_by_agent_, scanned_};
 }
 
 Json SessionView::describe(const GuestCandidate& candidate) const {

@@ -32,6 +32,7 @@ class SessionView {
   struct Look {
     GuestState state;
     std::string why;
+    bool paused_by_agent;
     Tally checks;
     std::size_t findings, undecided;
     std::uint64_t ticks, missed;
@@ -55,6 +56,7 @@ class SessionView {
   std::string kernel_, build_id_, qemu_, accelerator_, backend_;
   std::optional<Json> baseline_;
   Tally checks_;
+  bool paused_by_agent_ = false;
   std::size_t findings_ = 0, undecided_ = 0;
   std::uint64_t ticks_ = 0, missed_ = 0, pauses_ = 0;
   std::map<std::string, Moment> scanned_;

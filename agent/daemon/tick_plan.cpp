@@ -24,8 +24,11 @@ bool TickPlan::take(Moment now) {
     // What is due within a tenth of its interval shares this look.
     if (at > now + interval / 10) continue;
     due_.insert(interval);
-    if (now > at) missed_ += static_cast<std::uint64_t>((now - at) / interval);
-    at = now + jittered(interval);
+    // Time goes on where looks do not keep up: the next one is reckoned from when this one should have been,
+    // and what comes nearer to that one is its look; this one is missed.
+    const auto late = now > at ? (now - at + interval / 2) / interval : 0;
+    missed_ += static_cast<std::uint64_t>(late);
+    at += late * interval + jittered(interval);
   }
   if (due_.empty()) return false;
   ++ticks_;

@@ -30,7 +30,8 @@ class TickPlan {
   Moment next() const;
 
   std::uint64_t ticks() const { return ticks_; }
-  /// Intervals that went by without a look.
+  /// Intervals that went by without a look: one that is late by more than half of its interval is the next
+  /// interval's. ticks() and missed() of an interval add up to the time that went by.
   std::uint64_t missed() const { return missed_; }
 
  private:

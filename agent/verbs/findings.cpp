@@ -5,6 +5,7 @@
 #include "agent/output/text_table.h"
 #include "agent/verbs/agent_client.h"
 #include "agent/verbs/finding_page.h"
+#include "agent/verbs/standing.h"
 #include "agent/verbs/verbs.h"
 
 #include <fmt/format.h>
@@ -21,7 +22,7 @@ constexpr std::size_t kAll = 100'000;  // the most that the agent gives at once
 struct Arguments {
   AgentOptions agent;
   std::string guest, severity, policy, state = "open";
-  bool suppressed = false;
+  bool suppressed = false, exit_code = false;
   std::size_t limit = 1000;
   std::string id, note;
 };
@@ -38,17 +39,25 @@ std::string target_of(const Arguments& arguments) {
   return target;
 }
 
+/// What may be missing from a list was not judged.
+Exit exit_of(const Json& findings, const Arguments& arguments) {
+  if (!arguments.exit_code) return Exit::clean;
+  const Exit standing = standing_of_findings(findings);
+  return findings.size() >= arguments.limit ? worse(standing, Exit::unchecked) : standing;
+}
+
 Outcome list(Context& context, const Arguments& arguments) {
   RINGSIDE_TRY(const auto agent, AgentClient::open(arguments.agent));
   RINGSIDE_TRY(const Json document, agent->get(target_of(arguments)));
+  const Json& all = at(document, "findings");
+  const Exit exit = exit_of(all, arguments);
   if (context.options.json) {
     write_document(context.out, document);
-    return Exit::clean;
+    return exit;
   }
-  const Json& all = at(document, "findings");
   if (!all.is_array() || all.empty()) {
     context.out << (arguments.state == "open" ? "no open findings\n" : "no findings\n");
-    return Exit::clean;
+    return exit;
   }
   TextTable table({{"FINDING"}, {"SEVERITY"}, {"GUEST"}, {"CHECK"}, {"STATE"}, {"LAST SEEN"}, {"TITLE"}});
   for (const Json& finding : all)
@@ -58,7 +67,7 @@ Outcome list(Context& context, const Arguments& arguments) {
                finding_state(finding), text_at(finding, "last_seen"), text_at(finding, "title")});
   context.out << table.render(context.style());
   if (all.size() >= arguments.limit) log::warning("there may be more: --limit");
-  return Exit::clean;
+  return exit;
 }
 
 Outcome show(Context& context, const Arguments& arguments) {
@@ -114,6 +123,10 @@ void add_list_options(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--limit", arguments.limit, "At most so many (1000)")
       ->check(CLI::Range(std::size_t{1}, kAll))
       ->type_name("N");
+  verb.add_flag(
+      "--exit-code", arguments.exit_code,
+      "End with 3 if a violation is listed that is open and not silenced, else with 4 if a finding is "
+      "that something is not seen");
 }
 
 void add_id(CLI::App& verb, Arguments& arguments) {

@@ -3,6 +3,7 @@
 #include "agent/output/format.h"
 #include "agent/output/text_table.h"
 #include "agent/verbs/agent_client.h"
+#include "agent/verbs/standing.h"
 #include "agent/verbs/verbs.h"
 
 #include <fmt/format.h>
@@ -96,25 +97,35 @@ void render(const Json& status, Context& context) {
   render_outputs(at(status, "outputs"), context);
 }
 
-Outcome status(Context& context, const AgentOptions& options) {
-  RINGSIDE_TRY(const auto agent, AgentClient::open(options));
+struct Arguments {
+  AgentOptions agent;
+  bool exit_code = false;
+};
+
+Outcome status(Context& context, const Arguments& arguments) {
+  RINGSIDE_TRY(const auto agent, AgentClient::open(arguments.agent));
   RINGSIDE_TRY(const Json document, agent->get("/api/v1/status"));
   if (context.options.json)
     write_document(context.out, document);
   else
     render(document, context);
-  return Exit::clean;
+  return arguments.exit_code ? standing_of_status(document) : Exit::clean;
 }
 
 }  // namespace
 
 void add_status(CLI::App& app, Context& context) {
   auto* verb = app.add_subcommand("status", "How the running agent does");
-  const auto options = std::make_shared<AgentOptions>();
-  add_agent_options(*verb, context, *options);
-  add_example(*verb, "  ringside status");
-  verb->callback(
-      [&context, options] { context.action = [&context, options] { return status(context, *options); }; });
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_flag(
+      "--exit-code", arguments->exit_code,
+      "End with 3 if there are open violations that are not silenced, else with 4 if something is not "
+      "seen: checks, a guest, or what was found is not on disk");
+  add_agent_options(*verb, context, arguments->agent);
+  add_example(*verb, "  ringside status --exit-code");
+  verb->callback([&context, arguments] {
+    context.action = [&context, arguments] { return status(context, *arguments); };
+  });
 }
 
 }  // namespace ringside::agent

@@ -143,13 +143,16 @@ void AddressRegions::lay_out_32() {
   const KernelIdentity& identity = kernel_->identity();
   const std::uint64_t page_offset = identity.image.first.value - identity.image_gpa.value;
   const std::uint64_t pmd = identity.root.mode == PagingMode::pae ? 2 * kMiB : 4 * kMiB;
-  std::uint64_t entry_area = 0, entry_end = 0, ram = 0;
+  std::uint64_t entry_area = 0, entry_end = 0, ram = 0, first_gdt = ~std::uint64_t{0};
   for (const auto& cpu : kernel_->snapshot().cpus(RegisterGroups::tables)) {
     if ((cpu.cr0 & x86::cr0::kPg) == 0) continue;
     // The first page of the area holds the IDT (CPU_ENTRY_AREA_RO_IDT); GDT and TSS of each CPU follow.
     entry_area = cpu.idt.base.value;
     entry_end = std::max(entry_end, cpu.gdt.base.value + 16 * kPageSize);
+    first_gdt = std::min(first_gdt, cpu.gdt.base.value);
   }
+  // One who moved the IDT does not move the area with it: it begins where a table of page tables does.
+  if (entry_area % pmd != 0 && (first_gdt - kPageSize) % pmd == 0) entry_area = first_gdt - kPageSize;
   for (const auto& range : kernel_->snapshot().map().ranges())
     if (range.kind == memory::MemoryRange::Kind::ram && range.start.value < kGiB)
       ram = std::max(ram, range.end().value);

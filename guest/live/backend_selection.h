@@ -35,7 +35,7 @@ struct BackendContext {
   memory::BurstReader read_frozen;
 };
 
-/// Best first: mapped, process, gdbstub, qmp; or the one that is asked for. `notes` gains a line for every
+/// Best first: mapped, process, qmp, gdbstub; or the one that is asked for. `notes` gains a line for every
 /// better one that was passed over. The error of a forced backend is its own; of none at all, `unsupported`
 /// with all reasons.
 Result<SelectedBackend> select_backend(Backend wanted, const BackendContext& context,

@@ -17,8 +17,8 @@
 
 namespace ringside::guest::live {
 
-enum class Backend { automatic, mapped, process, gdbstub, qmp };
-Result<Backend> parse_backend(std::string_view name);  ///< "auto", "mapped", "process", "gdbstub", "qmp"
+enum class Backend { automatic, mapped, process, qmp, gdbstub };
+Result<Backend> parse_backend(std::string_view name);  ///< "auto", "mapped", "process", "qmp", "gdbstub"
 
 /// How MSRs are had.
 enum class MsrSource {

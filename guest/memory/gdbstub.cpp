@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/memory/backends.h"
+#include "guest/memory/read_meter.h"
 
 #include <utility>
 #include <vector>
@@ -28,11 +29,13 @@ class GdbstubMemory final : public PhysicalMemory {
       else
         pieces[i].error = std::move(requests_[i].error);
     }
+    meter_.count(pieces);
   }
 
  private:
   MemoryMap map_;
   BurstReader read_burst_;
+  ReadMeter meter_{"gdbstub"};
   std::vector<ReadRequest> requests_;
 };
 

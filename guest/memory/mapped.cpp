@@ -3,6 +3,7 @@
 #include "guest/memory/bus_guard.h"
 #include "guest/memory/in_place.h"
 #include "guest/memory/process_handle.h"
+#include "guest/memory/read_meter.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -87,16 +88,21 @@ class MappedMemory final : public PhysicalMemory, public InPlaceMemory {
     if (!range || bytes.size() > range->size - (gpa - range->start)) return std::nullopt;
     const std::byte* const source = sources_[static_cast<std::size_t>(range - map_.ranges().data())];
     if (!source || !alive(1)) return std::nullopt;
+    meter_.read(bytes.size());
     return guarded_equal(source + (gpa - range->start), bytes.data(), bytes.size());
   }
 
  protected:
   void read_pieces(std::span<Piece> pieces) override {
     if (!alive(pieces.size())) {
-      for (Piece& piece : pieces) piece.error = Error{Errc::gone, "QEMU has ended"};
+      for (Piece& piece : pieces) {
+        piece.error = Error{Errc::gone, "QEMU has ended"};
+        meter_.failed(Errc::gone);
+      }
       return;
     }
     bool others = false;
+    std::uint64_t bytes = 0;
     for (Piece& piece : pieces) {
       const std::byte* const source = sources_[index_of(piece)];
       if (!source) {
@@ -105,8 +111,12 @@ class MappedMemory final : public PhysicalMemory, public InPlaceMemory {
                                piece.into.size())) [[unlikely]] {
         piece.error =
             Error{Errc::gone, "the file behind guest memory at " + to_string(piece.gpa) + " was truncated"};
+        meter_.failed(Errc::gone);
+      } else {
+        bytes += piece.into.size();
       }
     }
+    meter_.read(bytes);
     if (others) read_others(pieces);
   }
 
@@ -154,11 +164,13 @@ class MappedMemory final : public PhysicalMemory, public InPlaceMemory {
     std::vector<ReadRequest> requests;
     for (Piece& piece : pieces) {
       if (sources_[index_of(piece)]) continue;
-      if (rest_)
+      if (rest_) {
         requests.push_back({piece.gpa, piece.into});
-      else
+      } else {
         piece.error = Error{Errc::unavailable, "memory at " + to_string(piece.gpa) + " (" +
                                                    piece.range->block + ") is not shared by QEMU"};
+        meter_.failed(Errc::unavailable);
+      }
     }
     if (!rest_) return;
     rest_->read(requests);
@@ -172,7 +184,8 @@ class MappedMemory final : public PhysicalMemory, public InPlaceMemory {
   std::vector<MappedFile> files_;
   std::vector<const std::byte*> sources_;  ///< of each range of the map; nullptr: not mapped
   std::optional<ProcessHandle> process_;
-  timespec asked_{};  ///< when the process was last seen alive
+  ReadMeter meter_{"mapped"};  ///< of what is mapped; `rest_` has its own
+  timespec asked_{};           ///< when the process was last seen alive
 };
 
 }  // namespace

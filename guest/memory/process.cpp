@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/memory/backends.h"
 #include "guest/memory/process_handle.h"
+#include "guest/memory/read_meter.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -38,7 +39,13 @@ class ProcessMemory final : public PhysicalMemory {
 
  protected:
   void read_pieces(std::span<Piece> pieces) override {
-    if (pieces.size() == 1 && read_small(pieces[0])) return;
+    if (pieces.size() == 1 && read_small(pieces[0])) return meter_.read(pieces[0].into.size());
+    read_vectors(pieces);
+    meter_.count(pieces);
+  }
+
+ private:
+  void read_vectors(std::span<Piece> pieces) {
     std::size_t next = 0, done = 0;  // first piece that is not settled, and how much of it has been read
     while (next < pieces.size()) {
       if (pieces[next].range->hva.value == 0) {
@@ -71,7 +78,6 @@ class ProcessMemory final : public PhysicalMemory {
       for (Piece& piece : pieces) piece.error = Error{Errc::gone, "QEMU has ended"};
   }
 
- private:
   /// One read of the memory file: it stays with the address space that it was opened on, so no question after
   /// the process is needed, and it is the cheaper call up to a page (proc(5); Linux fs/proc/base.c, mem_rw).
   /// False if it cannot serve this read.
@@ -126,7 +132,8 @@ class ProcessMemory final : public PhysicalMemory {
 
   MemoryMap map_;
   ProcessHandle process_;
-  int file_;                           ///< /proc/PID/mem; -1 where it cannot be opened
+  int file_;  ///< /proc/PID/mem; -1 where it cannot be opened
+  ReadMeter meter_{"process"};
   std::vector<iovec> local_, remote_;  // kept from call to call
 };
 

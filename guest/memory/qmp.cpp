@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/memory/backends.h"
 #include "guest/memory/exchange_file.h"
+#include "guest/memory/read_meter.h"
 #include "qmp/commands.h"
 
 #include <algorithm>
@@ -25,6 +26,12 @@ class QmpMemory final : public PhysicalMemory {
 
  protected:
   void read_pieces(std::span<Piece> pieces) override {
+    save_pieces(pieces);
+    meter_.count(pieces);
+  }
+
+ private:
+  void save_pieces(std::span<Piece> pieces) {
     Result<ExchangeFile> file = ExchangeFile::create(directory_);
     if (!file) return fail_all(pieces, file.error());
     std::vector<Part> parts = split(pieces);
@@ -44,7 +51,6 @@ class QmpMemory final : public PhysicalMemory {
     }
   }
 
- private:
   /// At most kMaxRun bytes of one piece.
   struct Part {
     Piece* piece;
@@ -101,6 +107,7 @@ class QmpMemory final : public PhysicalMemory {
   MemoryMap map_;
   qmp::Monitor& monitor_;
   std::string directory_;
+  ReadMeter meter_{"qmp"};
 };
 
 }  // namespace

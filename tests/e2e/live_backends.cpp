@@ -6,6 +6,8 @@
 
 #include <gmock/gmock.h>
 
+#include <regex>
+
 namespace ringside::guest::live {
 namespace {
 
@@ -66,6 +68,35 @@ TEST(LiveBackends, TheBestIsChosenAndTheOthersExplained) {
   ASSERT_FALSE(forced);
   EXPECT_EQ(forced.error().code, Errc::unsupported);
   EXPECT_NE(forced.error().hint, "");
+}
+
+/// A monitor over TCP tells nothing of QEMU's process.
+TEST(LiveBackends, WhatStopsTheGuestIsTheLastResort) {
+  auto guest = lab::Guest::boot({.extra = {"-qmp", "tcp:127.0.0.1:0,server=on,wait=off"}});
+  RINGSIDE_REQUIRE_GUEST(guest);
+  const auto devices = (*guest)->qmp().execute("query-chardev");
+  ASSERT_TRUE(devices.has_value()) << devices.error().message;
+  std::string port;
+  for (const auto& device : *devices) {
+    const std::string name = device.value("filename", "");
+    static const std::regex tcp("tcp:127\\.0\\.0\\.1:([0-9]+),.*");
+    std::smatch match;
+    if (const auto at = name.find("tcp:"); at != std::string::npos) {
+      const std::string address = name.substr(at);
+      if (std::regex_match(address, match, tcp)) port = match[1];
+    }
+  }
+  ASSERT_NE(port, "") << devices->dump();
+  AttachOptions remote = options(**guest);
+  remote.endpoint = *io::parse_endpoint("tcp:127.0.0.1:" + port);
+  io::EventLoop loop;
+  (*guest)->qmp().clear_events();
+  auto live = LiveGuest::attach(loop, remote);
+  ASSERT_TRUE(live) << live.error().message;
+  EXPECT_EQ((*live)->qemu_pid(), std::nullopt);
+  EXPECT_EQ((*live)->memory().backend(), "qmp");
+  EXPECT_FALSE(sample((*live)->memory()).empty());
+  EXPECT_EQ((*guest)->qmp().count("STOP"), 0u);
 }
 
 TEST(LiveMsrs, CalibratedOnesEqualTheDeviceStatesAndStopNothing) {

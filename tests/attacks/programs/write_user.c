@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// write_user [harmless]
+// write_user [harmless]    harmless: the program only returns, and there is a map too
 // Technique: a BPF program on a tracepoint that can rewrite the memory of programs (bpf_probe_write_user).
 // Who: bad-bpf, ebpfkit, TripleCross. Changes: attaches such a program to sched_process_fork; it writes
 // nothing (its address is 0). Undone when it is killed.
@@ -42,6 +42,14 @@ int main(int count, char** arguments) {
   strcpy(attributes.prog_name, harmless ? "harmless" : "attack_write");
   const int program = bpf(BPF_PROG_LOAD, &attributes);
   if (program < 0) return perror("BPF_PROG_LOAD"), 1;
+  if (harmless) {
+    memset(&attributes, 0, sizeof attributes);
+    attributes.map_type = BPF_MAP_TYPE_ARRAY;
+    attributes.key_size = attributes.value_size = 4;
+    attributes.max_entries = 1;
+    strcpy(attributes.map_name, "harmless");
+    if (bpf(BPF_MAP_CREATE, &attributes) < 0) return perror("BPF_MAP_CREATE"), 1;
+  }
   memset(&attributes, 0, sizeof attributes);
   attributes.raw_tracepoint.name = (uintptr_t) "sched_process_fork";
   attributes.raw_tracepoint.prog_fd = (unsigned)program;

@@ -42,8 +42,13 @@ Result<std::unique_ptr<AttackRange>> AttackRange::open(LiveGuest& live) {
     RINGSIDE_CHECK(range->evaluator_->set_baseline(&baseline));
   }
   RINGSIDE_TRY(const auto verdicts, range->look());
-  for (const auto& [check, result] : verdicts)
+  RINGSIDE_TRY(const auto snapshot, live.snapshot());
+  RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(*snapshot));
+  for (const auto& [check, result] : verdicts) {
     if (result.verdict == Verdict::violated) range->before_[check] = messages_of(result);
+    if (result.verdict == Verdict::unknown && kernel->identity().bits == 32)
+      range->unknown_[check] = result.reasons.empty() ? "no reason given" : result.reasons.front();
+  }
   return range;
 }
 
@@ -89,6 +94,8 @@ void AttackRange::judge(const Attack& attack, const Verdicts& verdicts, Outcome&
   const auto wanted = verdicts.find(attack.check);
   if (wanted == verdicts.end())
     outcome.wrong.push_back("there is no check " + attack.check);
+  else if (wanted->second.verdict == Verdict::unknown && unknown_.contains(attack.check))
+    outcome.unknown = unknown_.at(attack.check);
   else if (wanted->second.verdict != Verdict::violated)
     outcome.wrong.push_back(fmt::format("{} is {}", attack.check, to_string(wanted->second.verdict)));
   else
@@ -109,6 +116,11 @@ AttackRange::Outcome AttackRange::run(const Attack& attack) {
       database_->bind(snapshot.get());
       const auto pokes = attack.prepare(*database_);
       database_->bind(nullptr);
+      if (const auto known = unknown_.find(attack.check);
+          known != unknown_.end() && (!pokes || pokes->empty())) {
+        outcome.unknown = known->second;
+        return {};
+      }
       if (!pokes) return fail(pokes.error().within("prepare"));
       outcome.applies = !pokes->empty();
       if (!outcome.applies) return {};

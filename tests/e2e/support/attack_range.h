@@ -25,7 +25,10 @@ class AttackRange {
 
   /// What came of one attack.
   struct Outcome {
-    bool applies = true;              ///< this kernel has what it changes
+    bool applies = true;  ///< this kernel has what it changes
+    /// Why the check cannot tell, in a 32-bit kernel: nothing was changed, or it says the same with it.
+    /// Empty: it can.
+    std::string unknown;
     std::vector<std::string> seen;    ///< the messages of the check that must report it
     std::vector<std::string> beside;  ///< other checks that see it too, with a message of each
     std::vector<std::string> wrong;   ///< whatever was not as it should be, a line each
@@ -48,6 +51,7 @@ class AttackRange {
   std::unique_ptr<policies::Evaluator> evaluator_;
   std::unique_ptr<policies::Database> database_;
   std::map<std::string, std::vector<std::string>> before_;
+  std::map<std::string, std::string> unknown_;  ///< of a 32-bit kernel: what cannot be told of it, and why
 };
 
 }  // namespace ringside::lab

@@ -45,10 +45,35 @@ Result<std::unique_ptr<RootkitRange>> RootkitRange::open(Guest& guest) {
   RINGSIDE_TRY(range->database_, policies::Database::create());
   RINGSIDE_TRY(range->evaluator_, policies::Evaluator::create(range->policies_));
   // The first look finds the way to the MSRs, for which the guest may have to stand still.
-  RINGSIDE_TRY(auto snapshot, range->attached_->live->snapshot());
-  RINGSIDE_TRY(const auto baseline, policies::take_baseline(*snapshot));
-  RINGSIDE_CHECK(range->evaluator_->set_baseline(&baseline));
+  RINGSIDE_CHECK(range->take_baseline());
+  RINGSIDE_TRY(const auto bits, range->fill_in("{{SELECT bits FROM kernel}}"));
+  range->narrow_ = bits == "0x20";
   return range;
+}
+
+Result<void> RootkitRange::take_baseline() {
+  RINGSIDE_TRY(auto snapshot, attached_->live->snapshot());
+  RINGSIDE_TRY(const auto baseline, policies::take_baseline(*snapshot));
+  return evaluator_->set_baseline(&baseline);
+}
+
+Result<void> RootkitRange::prepare(const std::string& command) {
+  RINGSIDE_TRY(const auto filled, fill_in(command));
+  const std::string said = guest_.run(filled + " 2>&1");
+  if (said.find("loaded\n") == std::string::npos)
+    return fail(Errc::io, fmt::format("it cannot be prepared: {}", said));
+  return take_baseline();
+}
+
+Result<std::string> RootkitRange::unknown(const std::string& check) {
+  const std::string name = check.substr(0, check.find('/')), id = check.substr(check.find('/') + 1);
+  const auto policy = std::ranges::find(policies_, name, &policies::Policy::name);
+  if (policy == policies_.end()) return std::string();
+  RINGSIDE_TRY(const auto snapshot, attached_->live->snapshot());
+  for (const auto& result : evaluator_->evaluate(*policy, *snapshot))
+    if (result.check->id == id && result.verdict == Verdict::unknown)
+      return result.reasons.empty() ? std::string("no reason given") : result.reasons.front();
+  return std::string();
 }
 
 Result<RootkitRange::Findings> RootkitRange::look(const policies::Policy* only) {
@@ -124,6 +149,11 @@ void RootkitRange::judge(const Rootkit& kit, Outcome& outcome) {
     outcome.kind = Outcome::Kind::found;
     return;
   }
+  if (const auto reason = narrow_ ? unknown(kit.check) : std::string(); reason && !reason->empty()) {
+    outcome.kind = Outcome::Kind::unknown;
+    outcome.message = *reason;
+    return;
+  }
   outcome.wrong.push_back(fmt::format("{} says nothing of {}", kit.check, fmt::join(kit.says, ", ")));
 }
 
@@ -136,20 +166,36 @@ void RootkitRange::know() {
 RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
   Outcome outcome;
   if (!kit.needs.empty() &&
-      guest_.run(fmt::format("grep -c '^{} ' /tmp/attack.symbols", kit.needs)).starts_with('0')) {
+      guest_.run(fmt::format("grep -cx '{}' /tmp/attack.names", kit.needs)).starts_with('0')) {
     outcome.kind = Outcome::Kind::absent;
     outcome.message = kit.otherwise;
     return outcome;
   }
+  if (const auto prepared = kit.before.empty() ? Result<void>() : prepare(kit.before); !prepared) {
+    outcome.wrong.push_back(prepared.error().message);
+    return outcome;
+  }
   const auto command = fill_in(kit.load);
+  // Where nothing can be found to attack, the check must not claim that all is well either.
+  const auto not_started = [&](const std::string& why) {
+    const auto reason = narrow_ ? unknown(kit.check) : std::string();
+    if (reason && !reason->empty()) {
+      outcome.kind = Outcome::Kind::unknown;
+      outcome.message = *reason;
+    } else if (narrow_ && !kit.narrow.empty()) {
+      outcome.kind = Outcome::Kind::absent;
+      outcome.message = kit.narrow;
+    } else {
+      outcome.wrong.push_back(why);
+    }
+  };
   if (!command) {
-    outcome.wrong.push_back(command.error().message);
+    not_started(command.error().message);
     return outcome;
   }
   const std::string said = guest_.run(*command + " 2>&1");
   if (("\n" + said).find("\nloaded\n") == std::string::npos) {
-    outcome.wrong.push_back(
-        fmt::format("it did not start: {} {}", said, last_lines(guest_.run("dmesg | tail -n 4"))));
+    not_started(fmt::format("it did not start: {} {}", said, last_lines(guest_.run("dmesg | tail -n 4"))));
     return outcome;
   }
   judge(kit, outcome);
@@ -167,6 +213,8 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     // The next attack is not to be blamed for it.
     if (!left->empty()) know();
   }
+  if (const auto over = kit.after.empty() ? Result<void>() : prepare(kit.after); !over)
+    outcome.wrong.push_back(over.error().message);
   return outcome;
 }
 

@@ -19,8 +19,10 @@ class RootkitRange {
   static Result<std::unique_ptr<RootkitRange>> open(Guest& guest);
 
   struct Outcome {
-    enum class Kind { found, missed, absent } kind = Kind::missed;
-    std::string message;              ///< the finding; of `absent` why there is nothing to attack
+    enum class Kind { found, unknown, missed, absent } kind = Kind::missed;
+    /// The finding; of `absent` why there is nothing to attack; of `unknown`, for which only a 32-bit kernel
+    /// is excused, what the check says that it cannot tell.
+    std::string message;
     std::vector<std::string> beside;  ///< other checks that report it too
     std::vector<std::string> wrong;   ///< whatever was not as it should be, a line each
   };
@@ -40,12 +42,18 @@ class RootkitRange {
   /// Takes what there is to be seen as known.
   void know();
   Result<std::string> fill_in(const std::string& command);
+  /// Runs `Rootkit::before` or `after`, and takes a new baseline.
+  Result<void> prepare(const std::string& command);
+  Result<void> take_baseline();
+  /// Why a check cannot tell at this look; empty: it can.
+  Result<std::string> unknown(const std::string& check);
   void judge(const Rootkit& kit, Outcome& outcome);
 
   Guest& guest_;
   std::unique_ptr<Attached> attached_;
   std::vector<policies::Policy> policies_;
   std::unique_ptr<policies::Evaluator> evaluator_;
+  bool narrow_ = false;  ///< a 32-bit kernel
   std::unique_ptr<policies::Database> database_;
   Findings known_;
 };

@@ -37,6 +37,16 @@ TEST(SessionMachine, SendsARequestAndGivesItsReply) {
   EXPECT_FALSE(machine.take_reply()) << "a reply is given once";
 }
 
+TEST(SessionMachine, PacketsAreCountedThoseSentAgainToo) {
+  const auto before = packets_sent();
+  SessionMachine machine;
+  ASSERT_TRUE(machine.request("g", Answer::reply));
+  ASSERT_TRUE(machine.receive("-"));
+  EXPECT_EQ(packets_sent() - before, 2u);
+  EXPECT_FALSE(machine.request("m0,4", Answer::reply));
+  EXPECT_EQ(packets_sent() - before, 2u) << "one that is refused is not sent";
+}
+
 TEST(SessionMachine, HasOneRequestUnderWayAtATime) {
   SessionMachine machine;
   ASSERT_TRUE(machine.request("g", Answer::reply));

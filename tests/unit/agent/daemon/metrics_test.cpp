@@ -59,6 +59,7 @@ std::string a_full_answer() {
   metrics.finding("idt", "gates-unchanged", policies::Severity::critical);
   metrics.action("restore", true);
   metrics.reloaded(false);
+  metrics.command("query-status", std::nullopt, std::chrono::microseconds(80));
   GuestSummary guest;
   guest.facts.name = "web";
   guest.scanned["idt"] = Moment{};
@@ -67,7 +68,13 @@ std::string a_full_answer() {
   const std::vector<policies::Policy> policies = {policy};
   OutputDispatcher::Statistics output;
   output.name = "file";
-  return metrics.page({{guest}, {FindingRecord{}}, policies, Ledger::Statistics{}, {output}});
+  return metrics.page({{guest},
+                       {FindingRecord{}},
+                       policies,
+                       Ledger::Statistics{},
+                       {output},
+                       {},
+                       {{"process", {4096, {{Errc::gone, 1}}}}}});
 }
 
 TEST(Metrics, ALiveAnswerHasTheFamiliesOfTheReferenceAndNoOther) {
@@ -108,6 +115,28 @@ TEST(Metrics, AreCounted) {
   EXPECT_THAT(page, HasSubstr("{check=\"gates-unchanged\",policy=\"idt\",severity=\"critical\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("ringside_look_duration_seconds_bucket{guest=\"web\",le=\"0.025\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("ringside_look_duration_seconds_bucket{guest=\"web\",le=\"0.05\"} 1\n"));
+}
+
+TEST(Metrics, TellHowGuestsAreReached) {
+  Metrics metrics;
+  GuestSummary web, db;
+  web.facts.name = "web";
+  web.paused_by_agent = true;
+  db.facts.name = "db";
+  const std::vector<policies::Policy> none;
+  const std::string page = metrics.page({{web, db},
+                                         {},
+                                         none,
+                                         Ledger::Statistics{},
+                                         {},
+                                         {},
+                                         {{"mapped", {8192, {}}}, {"process", {4096, {{Errc::gone, 3}}}}},
+                                         17});
+  EXPECT_THAT(page, HasSubstr("ringside_guest_paused_by_ringside{guest=\"web\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("ringside_guest_paused_by_ringside{guest=\"db\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("ringside_guest_memory_read_bytes_total{backend=\"mapped\"} 8192\n"));
+  EXPECT_THAT(page, HasSubstr("ringside_memory_read_errors_total{backend=\"process\",reason=\"gone\"} 3\n"));
+  EXPECT_THAT(page, HasSubstr("ringside_gdbstub_packets_total 17\n"));
 }
 
 TEST(Metrics, AreNamedAsPrometheusWantsIt) {

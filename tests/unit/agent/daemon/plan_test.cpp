@@ -64,9 +64,27 @@ TEST(TickPlan, CountsWhatWentByWithoutALook) {
   TickPlan plan;
   plan.begin(all, kStart);
   ASSERT_TRUE(plan.take(kStart));
-  ASSERT_TRUE(plan.take(plan.next() + milliseconds(3'500)));
+  ASSERT_TRUE(plan.take(plan.next() + milliseconds(3'200)));
   EXPECT_EQ(plan.missed(), 3u);
   EXPECT_EQ(plan.ticks(), 2u);
+}
+
+TEST(TickPlan, CountsWhatLooksThatAreAlwaysLateLeaveOut) {
+  const std::vector<policies::Policy> all = {policy("a", seconds(1))};
+  for (const auto each : {milliseconds(300), milliseconds(1'400), milliseconds(2'700)}) {
+    TickPlan plan;
+    plan.begin(all, kStart);
+    // A thread comes free `each` after it took the last look.
+    auto now = kStart;
+    while (now < kStart + seconds(1'000)) {
+      ASSERT_TRUE(plan.take(now));
+      now = std::max(now + each, plan.next());
+    }
+    EXPECT_NEAR(static_cast<double>(plan.ticks()),
+                1'000'000.0 / static_cast<double>(std::max<long>(each.count(), 1'000)), 30)
+        << each.count();
+    EXPECT_NEAR(static_cast<double>(plan.ticks() + plan.missed()), 1'000, 30) << each.count();
+  }
 }
 
 policies::CheckResult result(const policies::Policy& of, std::size_t check, policies::Verdict verdict) {

@@ -163,6 +163,48 @@ TEST_F(AgentVerbs, FindingsAreListedShownAcknowledgedAndExported) {
   EXPECT_EQ(api_.last_filter.limit, 100'000u);
 }
 
+TEST_F(AgentVerbs, FindingsJudgeOnlyWhenAsked) {
+  const auto exit_of = [&](const char* finding, std::vector<std::string> more = {}) {
+    api_.finding_document = Json::parse(finding);
+    std::vector<std::string> words = {"findings", "list"};
+    words.insert(words.end(), more.begin(), more.end());
+    return ringside(words).exit;
+  };
+  const char* violation = R"({"kind": "violation", "state": "open", "suppressed_by": null})";
+  EXPECT_EQ(exit_of(violation), 0);
+  EXPECT_EQ(exit_of(violation, {"--exit-code"}), 3);
+  EXPECT_EQ(exit_of(violation, {"--exit-code", "--json"}), 3);
+  EXPECT_EQ(exit_of(R"({"kind": "violation", "state": "open", "suppressed_by": "EX-1"})", {"--exit-code"}),
+            0);
+  EXPECT_EQ(exit_of(R"({"kind": "violation", "state": "resolved"})", {"--exit-code", "--state", "all"}), 0);
+  EXPECT_EQ(exit_of(R"({"kind": "blind", "state": "open"})", {"--exit-code"}), 4);
+  EXPECT_EQ(exit_of(R"({"kind": "unwatched", "state": "open"})", {"--exit-code"}), 4);
+  EXPECT_EQ(exit_of(R"({"kind": "exception-unused", "state": "open"})", {"--exit-code"}), 0);
+  EXPECT_EQ(exit_of("{}", {"--exit-code"}), 4) << "what is not understood is not clean";
+  EXPECT_EQ(exit_of(R"({"kind": "violation", "state": "resolved"})", {"--exit-code", "--limit", "1"}), 4)
+      << "there may be more";
+}
+
+TEST_F(AgentVerbs, StatusJudgesOnlyWhenAsked) {
+  const auto exit_of = [&](const std::string& kinds, const std::string& guests, const char* more = "") {
+    api_.status_document =
+        Json::parse(R"({"findings": {"kinds": )" + kinds + R"(}, "guests": )" + guests + more + "}");
+    EXPECT_EQ(ringside({"status"}).exit, 0);
+    return ringside({"status", "--exit-code"}).exit;
+  };
+  const std::string well = R"({"watched": 2, "waiting": 0, "failed": 0})";
+  EXPECT_EQ(exit_of("{}", well), 0);
+  EXPECT_EQ(exit_of(R"({"violation": 1, "blind": 2})", well), 3);
+  EXPECT_EQ(exit_of(R"({"blind": 2})", well), 4);
+  EXPECT_EQ(exit_of(R"({"exception-expired": 1})", well), 0);
+  EXPECT_EQ(exit_of("{}", R"({"watched": 2, "waiting": 1, "failed": 0})"), 4);
+  EXPECT_EQ(exit_of("{}", R"({"watched": 2, "waiting": 0, "failed": 1})"), 4);
+  EXPECT_EQ(exit_of(R"({"violation": 1})", R"({"watched": 2, "waiting": 0, "failed": 1})"), 3);
+  EXPECT_EQ(exit_of("{}", well, R"(, "store": {"error": "disk full"})"), 4);
+  api_.status_document = Json::parse(R"({"findings": {"error": "no"}})");
+  EXPECT_EQ(ringside({"status", "--exit-code"}).exit, 4) << "what is not said is not clean";
+}
+
 TEST_F(AgentVerbs, AcceptAndExplainAskForTheFinding) {
   EXPECT_EQ(ringside({"baseline", "accept", "--finding", "0123", "--note", "ours"}).exit, 0);
   EXPECT_THAT(api_.calls(), ::testing::Contains("accept 0123 ours uid " + std::to_string(::geteuid())));

@@ -79,7 +79,7 @@ TEST_F(AgentReboot, FindsWhatChangedOverARebootUntilItIsAccepted) {
   const Json baseline = agent_.guest("one")["baseline"];
   EXPECT_FALSE(baseline["carried_from"].is_null()) << baseline.dump(2);
   EXPECT_THAT(baseline["carried"], Contains("idt/gates-unchanged")) << baseline.dump(2);
-  EXPECT_EQ(baseline["learned_anew"].size() + baseline["in_part"].size() + baseline["carried"].size(), 10u)
+  EXPECT_EQ(baseline["learned_anew"].size() + baseline["in_part"].size() + baseline["carried"].size(), 11u)
       << baseline.dump(2);
   EXPECT_THAT(agent_.ask({"guests", "one"}).out, HasSubstr(", carried over from "));
   EXPECT_THAT(agent_.ask({"baseline", "show"}).out, HasSubstr("cloud-amd64"));

@@ -20,12 +20,13 @@ constexpr std::chrono::seconds kStands{10};
 
 /// Tried again, each time later, for ever: whoever holds the monitor may let go of it.
 AttachAttempts::Failed AttachAttempts::failed(const Error& error, const GuestFacts& guest,
-                                              const Config::Watching& settings, Moment now) {
+                                              bool watched_elsewhere, const Config::Watching& settings,
+                                              Moment now) {
   if (!failing_since_) failing_since_ = now;
   const milliseconds longest = settings.longest_retry;
   const milliseconds wait = std::min(longest, milliseconds(1'000) * (1u << std::min(failures_, 10u)));
   ++failures_;
-  if (now - *failing_since_ >= settings.unwatched_after) {
+  if (!watched_elsewhere && now - *failing_since_ >= settings.unwatched_after) {
     FindingRecord record;
     record.kind = FindingRecord::Kind::unwatched;
     record.guest = guest.key;

@@ -24,8 +24,9 @@ class AttachAttempts {
     std::chrono::milliseconds wait;  ///< until the next attempt
     bool news;                       ///< the first failure since it was attached to
   };
-  /// Opens the finding once the guest has not been watched for long enough.
-  Failed failed(const Error& error, const GuestFacts& guest, const Config::Watching& settings, Moment now);
+  /// Opens the finding once the guest has not been watched for long enough; not if it is `watched_elsewhere`.
+  Failed failed(const Error& error, const GuestFacts& guest, bool watched_elsewhere,
+                const Config::Watching& settings, Moment now);
   void attached(const GuestFacts& guest, Moment now);
   /// A connection that has lasted counts as success: called now and then while it does.
   void lasts(const GuestFacts& guest, Moment now);

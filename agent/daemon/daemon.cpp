@@ -175,11 +175,12 @@ Attempt<void> Daemon::Impl::open(std::vector<policies::Diagnostic>& diagnostics)
   give_frozen_back();
   scheduler = std::make_unique<Scheduler>(workers_of(rules->config));
   list = std::make_unique<GuestList>(
-      SessionTools{
-          loop, state->path(), std::make_shared<guest::live::KernelStore>(state->path()),
-          std::make_shared<guest::live::GoldenFiles>(state->path()), *ledger, *store, *evidence, breaker,
-          metrics_, names,
-          [this](const std::string& id, const std::string& uuid) { registry->learn_uuid(id, uuid); }},
+      SessionTools{loop, state->path(), std::make_shared<guest::live::KernelStore>(state->path()),
+                   std::make_shared<guest::live::GoldenFiles>(state->path()), *ledger, *store, *evidence,
+                   breaker, metrics_, names,
+                   [this](const std::string& id, const std::string& uuid, std::optional<pid_t> process) {
+                     registry->learn(id, uuid, process);
+                   }},
       *scheduler, rules);
   ledger->note("agent.started", {{"version", kVersion}, {"pid", ::getpid()}}, wall_clock());
   if (auto listening = listen(); !listening) return fail(Failure(std::move(listening).error(), Exit::usage));

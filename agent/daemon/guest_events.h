@@ -24,10 +24,12 @@ class GuestEvents {
   bool take_reset() { return reset_.exchange(false); }
   /// Events may have been missed: the guest may have been reset unseen.
   bool take_missed() { return missed_.exchange(false); }
+  /// Memory was plugged, unplugged or resized, as far as QEMU knows.
+  bool take_memory_changed() { return memory_changed_.exchange(false); }
   bool shut_down() const { return shut_down_; }
 
  private:
-  std::atomic<bool> woken_{false}, reset_{false}, missed_{false}, shut_down_{false};
+  std::atomic<bool> woken_{false}, reset_{false}, missed_{false}, memory_changed_{false}, shut_down_{false};
   qmp::Subscription subscription_;
 };
 

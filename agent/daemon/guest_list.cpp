@@ -72,11 +72,18 @@ void GuestList::stop() {
 Result<std::shared_ptr<GuestSession>> GuestList::find(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<GuestSession>> found;
+  std::shared_ptr<GuestSession> by_key;
   for (const auto& [id, entry] : entries_) {
-    const auto facts = entry.session->summary().facts;
-    if (id == name || facts.key == name || (!facts.uuid.empty() && facts.uuid == name)) return entry.session;
-    if (facts.name == name) found.push_back(entry.session);
+    if (id == name) return entry.session;
+    const auto summary = entry.session->summary();
+    const auto& facts = summary.facts;
+    if (facts.key == name || (!facts.uuid.empty() && facts.uuid == name)) {
+      if (!by_key || summary.state == GuestState::watched) by_key = entry.session;
+    } else if (facts.name == name) {
+      found.push_back(entry.session);
+    }
   }
+  if (by_key) return by_key;
   if (found.size() == 1) return found.front();
   if (found.empty())
     return fail(Errc::not_found, "there is no guest " + name, "ringside guests lists those that there are");

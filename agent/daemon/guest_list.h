@@ -26,7 +26,8 @@ class GuestList {
   /// Ends all sessions; guests are left as they are, their findings stay open.
   void stop();
 
-  /// By name, key, UUID or candidate's id. `not_found`; `invalid_argument`: several have that name.
+  /// By name, key, UUID or candidate's id. Of several with that key, as during a migration, one that is
+  /// watched. `not_found`; `invalid_argument`: several have that name.
   Result<std::shared_ptr<GuestSession>> find(const std::string& name) const;
   Json describe() const;
   std::vector<GuestSession::Summary> summaries() const;

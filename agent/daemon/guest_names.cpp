@@ -12,6 +12,12 @@ std::string GuestNames::claim(const std::string& id, const std::string& wanted, 
   return names_[id] = taken ? wanted + '@' + target : wanted;
 }
 
+std::string GuestNames::step_aside(const std::string& id, const std::string& wanted,
+                                   const std::string& target) {
+  const std::lock_guard lock(mutex_);
+  return names_[id] = wanted + '@' + target;
+}
+
 void GuestNames::release(const std::string& id) {
   const std::lock_guard lock(mutex_);
   names_.erase(id);

@@ -13,6 +13,8 @@ class GuestNames {
  public:
   /// The name that guest `id` has from now on.
   std::string claim(const std::string& id, const std::string& wanted, const std::string& target);
+  /// Guest `id` has its target in its name from now on, and leaves `wanted` to another.
+  std::string step_aside(const std::string& id, const std::string& wanted, const std::string& target);
   void release(const std::string& id);
 
   /// Guest `id` turned out to be the one with this key (GuestInfo::key()).

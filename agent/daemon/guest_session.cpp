@@ -3,7 +3,6 @@
 
 #include "agent/baseline_acceptance.h"
 #include "agent/baseline_taking.h"
-#include "agent/daemon/guest_query.h"
 #include "agent/daemon/metered_monitor.h"
 #include "agent/daemon/wall_clock.h"
 #include "agent/libvirt/connect.h"
@@ -12,7 +11,6 @@
 #include "agent/policies.h"
 #include "guest/linux/kernel.h"
 #include "policies/engine/carry_over.h"
-#include "qmp/commands.h"
 
 #include <fmt/format.h>
 
@@ -26,8 +24,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// How often what changes without an event is looked at: memory that was plugged, last_seen on disk.
-constexpr std::chrono::seconds kNowAndThen{30};
 /// Events of QEMU that cannot wait are taken up this often, however many come: a guest can reset itself over
 /// and over.
 constexpr milliseconds kBetweenEvents{200};
@@ -103,7 +99,10 @@ std::optional<Scheduler::Clock::time_point> GuestSession::step() {
   if (!guest_) return attach();
   const auto now = Clock::now();
   if (events_.any() && now < calm_until_) return calm_until_;
-  if (events_.take_any()) calm_until_ = now + kBetweenEvents;
+  if (events_.take_any()) {
+    calm_until_ = now + kBetweenEvents;
+    ask_whether_here_ = true;
+  }
   const auto try_again = handle_events();
   if (!guest_) return try_again;
   attempts_.lasts(facts_, Clock::now());
@@ -193,7 +192,8 @@ std::optional<Scheduler::Clock::time_point> GuestSession::attach() {
 
 std::optional<Scheduler::Clock::time_point> GuestSession::failed(const Error& error) {
   const auto now = Clock::now();
-  const auto [wait, news] = attempts_.failed(error, facts_, rules_->config.watching, now);
+  const auto [wait, news] = attempts_.failed(error, facts_, !tools_.names.alone(candidate_.id, facts_.key),
+                                             rules_->config.watching, now);
   if (news) tell("not-attached", error.message);
   view_.set_state(State::retry, error.hint.empty() ? error.message : error.message + " (" + error.hint + ")");
   view_.retry_at(wall_clock() + wait);
@@ -206,12 +206,9 @@ void GuestSession::attached() {
   facts_.uuid = info.uuid;
   attempts_.attached(facts_, Clock::now());
   tools_.names.attached(candidate_.id, facts_.key);
-  if (!facts_.uuid.empty() && candidate_.uuid.empty()) tools_.learned(candidate_.id, facts_.uuid);
-  if (!info.name.empty()) facts_.name = tools_.names.claim(candidate_.id, info.name, info.target);
-  facts_.labels = candidate_.labels;
-  for (const auto& rule : rules_->config.guests.labels)
-    if (matches_guest(rule.guests, facts_.name, facts_.uuid))
-      for (const auto& [name, value] : rule.labels) facts_.labels[name] = value;
+  if (!facts_.uuid.empty()) tools_.learned(candidate_.id, facts_.uuid, guest_->qemu_pid());
+  wants_name_ = !tools_.names.alone(candidate_.id, facts_.key);
+  set_name(tools_.names.claim(candidate_.id, own_name(), info.target));
   view_.attached(facts_, info);
   events_.listen(guest_->monitor(), wake_);
   find_msrs();
@@ -224,11 +221,26 @@ void GuestSession::attached() {
   kernel_key_.clear();
   actions_.runs_again();
   plan_.begin(rules_->policies, Clock::now());
-  next_map_ = next_seen_ = Clock::now() + kNowAndThen;
+  plan_map();
+  next_seen_ = next_map_;
   // Only a look tells whether its kernel has booted.
   for (const auto& problem : looks_->begin_boot()) tell("error", problem);
   view_.set_state(State::booting);
   tell("attached", fmt::format("attached to {} (memory by {})", info.target, info.backend));
+  ask_whether_here_ = true;
+  elsewhere_ = false;
+}
+
+const std::string& GuestSession::own_name() const {
+  return guest_->info().name.empty() ? candidate_.name : guest_->info().name;
+}
+
+void GuestSession::set_name(std::string name) {
+  facts_.name = std::move(name);
+  facts_.labels = candidate_.labels;
+  for (const auto& rule : rules_->config.guests.labels)
+    if (matches_guest(rule.guests, facts_.name, facts_.uuid))
+      for (const auto& [label, value] : rule.labels) facts_.labels[label] = value;
 }
 
 void GuestSession::detach() {
@@ -274,6 +286,7 @@ std::optional<Scheduler::Clock::time_point> GuestSession::handle_events() {
     if (attempts_.was_short(Clock::now())) return failed({Errc::closed, why, {}});
     return Clock::now();
   }
+  if (events_.take_memory_changed()) hasten_map();
   if (events_.take_missed()) notice_other_kernel();
   if (events_.take_reset()) begin_boot("reset", "the guest was reset; it is judged again once it is up");
   return std::nullopt;
@@ -390,95 +403,6 @@ Result<void> GuestSession::settle() {
   RINGSIDE_TRY(const auto now, present_state());
   policies::settle(*baseline, now);
   return keep_baseline(*baseline);
-}
-
-Scheduler::Clock::time_point GuestSession::watch() {
-  const auto begin = Clock::now();
-  const bool ticked = plan_.take(begin);
-  const auto look = looks_->look([this](const policies::Policy& policy) { return plan_.due(policy); });
-  if (!look) return Clock::now();  // the next step sees the closed connection
-  const auto now = wall_clock();
-  if (look->booted) {
-    booted();
-    view_.set_state(State::watched);
-    plan_.begin(rules_->policies, Clock::now());
-    return Clock::now();
-  }
-  if (const auto at = boot_baseline_.settles_at(); at && begin >= *at && !looks_->booting())
-    if (auto settled = settle(); !settled) {
-      boot_baseline_.settle_later();
-      tell("error", "baseline: " + settled.error().message);
-    }
-  latest_.take(look->results);
-  if (!looks_->booting()) judge(*look, now);
-  blind_.take(look->results, rules_->config.watching.blind_after, begin, now);
-  publish(*look, std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin));
-  if (ticked && Clock::now() >= next_map_) {
-    next_map_ = Clock::now() + kNowAndThen;
-    // Memory that was plugged or unplugged since.
-    if (!looks_->booting()) notice_other_kernel();
-    if (auto refreshed = guest_->refresh_map(); !refreshed && guest_->monitor().connected())
-      tell("error", "memory map: " + refreshed.error().message);
-  }
-  if (Clock::now() >= next_seen_) {
-    next_seen_ = Clock::now() + kNowAndThen;
-    findings_.seen(looks_->findings(), now);
-    findings_.weigh_exceptions(looks_->findings(), rules_->exceptions, now);
-  }
-  const auto next = plan_.next();
-  const auto pace = looks_->pace();
-  return pace ? std::min(next, begin + *pace) : next;
-}
-
-/// What the look says of findings; acts on those that are new.
-void GuestSession::judge(const Looks::Look& look, Moment now) {
-  std::optional<policies::Baseline> stored;
-  const auto baseline = [&]() -> const policies::Baseline* {
-    auto loaded = load_baseline(facts_.key);
-    stored = loaded ? std::move(*loaded) : std::nullopt;
-    return stored && has_baseline_ ? &*stored : nullptr;
-  };
-  findings_.take(looks_->take(look, now), latest_, rules_->exceptions, *guest_, now,
-                 [&](const FindingRecord& record, const policies::CheckResult& result,
-                     const policies::Violation& violation) {
-                   actions_.take(record, result, violation, *guest_, rules_->config, baseline, now);
-                 });
-  findings_.resolve_stale(look.results, now);
-}
-
-Result<Json> GuestSession::explain(const std::string& finding) {
-  const std::lock_guard lock(working_);
-  if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
-  return findings_.explain(finding, looks_->findings(), rules_->exceptions);
-}
-
-void GuestSession::publish(const Looks::Look& look, std::chrono::microseconds took) {
-  tools_.metrics.look(facts_.name, took);
-  const auto policies = worst_of_policies(look.results);
-  for (const auto& [policy, verdict] : policies) tools_.metrics.scanned(policy, verdict);
-  const auto status = guest_->monitor().call(qmp::query_status());
-  const bool running = status && status->running;
-  if (running) actions_.runs_again();
-  const State state = looks_->booting()    ? State::booting
-                      : running || !status ? State::watched
-                                           : State::stopped;
-  const std::string why =
-      state != State::stopped ? look.unread.value_or("")
-      : actions_.paused_for().empty()
-          ? "the guest does not run: " + status->status
-          : fmt::format("ringside paused it for finding {}; `cont` lets it run", actions_.paused_for());
-  const auto paused = view_.looked(
-      {state, why, !actions_.paused_for().empty(), latest_.tally(), looks_->findings().open().size(),
-       looks_->undecided(), plan_.ticks(), plan_.missed(), took, policies},
-      *pauses_);
-  if (paused) tools_.metrics.paused(facts_.name, *paused);
-}
-
-Result<Json> GuestSession::query(const std::string& sql) {
-  const std::lock_guard lock(working_);
-  if (!guest_) return fail(Errc::unavailable, facts_.name + " is not attached to right now");
-  RINGSIDE_TRY(const auto snapshot, snapshot_now());
-  return answer_query(*snapshot, sql);
 }
 
 Result<Json> GuestSession::accept(const FindingRecord& finding, const std::string& note,

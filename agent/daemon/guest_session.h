@@ -69,6 +69,10 @@ class GuestSession {
   /// If the guest has gone: when to try again.
   std::optional<Clock::time_point> handle_events();
   void guest_ended(const std::string& why);
+  bool is_here();
+  const std::string& own_name() const;
+  void set_name(std::string name);
+  void take_name_over();
   void begin_boot(const std::string& what, const std::string& text);
   void notice_other_kernel();
   void booted();
@@ -80,6 +84,9 @@ class GuestSession {
   Result<void> settle();
   Result<void> keep_baseline(const policies::Baseline& baseline);
   Result<void> compare_with(const policies::Baseline& baseline);
+  void plan_map();
+  void hasten_map();
+  void read_map();
   void judge(const Looks::Look& look, Moment now);
   void publish(const Looks::Look& look, std::chrono::microseconds took);
   void resolve_all(const std::string& why, bool unwatched_too);
@@ -110,8 +117,11 @@ class GuestSession {
   FindingActions actions_{tools_, facts_};
   BootBaseline boot_baseline_;
   bool has_baseline_ = false;
-  std::string kernel_key_;  ///< build id and slide of the kernel that is judged
-  Clock::time_point next_map_{}, next_seen_{}, calm_until_{};
+  std::string kernel_key_;         ///< build id and slide of the kernel that is judged
+  bool elsewhere_ = false;         ///< the guest of this QEMU is, as it was asked last
+  bool ask_whether_here_ = false;  ///< something may have changed that
+  bool wants_name_ = false;        ///< another session has the name that this guest goes by
+  Clock::time_point map_read_{}, next_map_{}, next_seen_{}, calm_until_{};
   bool attaching_ = false;
 
   std::mutex asking_;  ///< guards what other threads ask for

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ struct SessionTools {
   CircuitBreaker& breaker;
   Metrics& metrics;
   GuestNames& names;
-  /// Told which UUID the guest of a candidate has.
-  std::function<void(const std::string& id, const std::string& uuid)> learned;
+  /// Told which UUID the guest of a candidate has, and which process runs it where that is known.
+  std::function<void(const std::string& id, const std::string& uuid, std::optional<pid_t> process)> learned;
 };
 
 /// The rules that are in force: replaced as a whole.

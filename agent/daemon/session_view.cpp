@@ -55,6 +55,11 @@ void SessionView::attached(const GuestFacts& facts, const guest::GuestInfo& info
   build_id_.clear();
 }
 
+void SessionView::facts(const GuestFacts& facts) {
+  const std::lock_guard lock(mutex_);
+  facts_ = facts;
+}
+
 void SessionView::kernel(const std::string& release, const std::string& build_id) {
   const std::lock_guard lock(mutex_);
   kernel_ = release;

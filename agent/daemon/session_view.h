@@ -23,6 +23,7 @@ class SessionView {
   /// When attaching is tried again; forgotten with the next state.
   void retry_at(Moment at);
   void attached(const GuestFacts& facts, const guest::GuestInfo& info);
+  void facts(const GuestFacts& facts);
   void kernel(const std::string& release, const std::string& build_id);
   /// `about`: further members of `baseline` in describe().
   void baseline(Moment taken, Json about);

@@ -105,12 +105,22 @@ void GuestRegistry::gone(const GuestCandidate& candidate, const std::string& why
   if (!ended.ways.empty()) choose(std::move(ended), {});
 }
 
-void GuestRegistry::learn_uuid(const std::string& id, const std::string& uuid) {
+/// Of two guests with one UUID.
+bool GuestRegistry::are_one(const Guest& a, const Guest& b) {
+  if (a.process && b.process) return a.process == b.process;
+  const auto by_libvirt = [](const Guest& guest) {
+    return guest.told.endpoint.kind == io::Endpoint::Kind::libvirt;
+  };
+  return by_libvirt(a) || by_libvirt(b);
+}
+
+void GuestRegistry::learn(const std::string& id, const std::string& uuid, std::optional<pid_t> process) {
   const std::lock_guard lock(mutex_);
   const auto known = guests_.find(id);
-  if (uuid.empty() || known == guests_.end() || known->second.uuid == uuid) return;
+  if (uuid.empty() || known == guests_.end()) return;
+  known->second.process = process;
   const auto other = std::find_if(guests_.begin(), guests_.end(), [&](const auto& entry) {
-    return entry.first != id && entry.second.uuid == uuid;
+    return entry.first != id && entry.second.uuid == uuid && are_one(entry.second, known->second);
   });
   if (other == guests_.end()) {
     known->second.uuid = uuid;

@@ -85,7 +85,7 @@ TEST_F(GuestRegistryTest, ASessionThatLearnsAUuidShowsThatTwoGuestsAreOne) {
   appears(libvirt_);
   appears(socket_);
   EXPECT_THAT(news_.lines(), ElementsAre("+" + libvirt_id_, "+socket:/run/vm.qmp"));
-  registry_.learn_uuid(socket_.id, kUuid);
+  registry_.learn(socket_.id, kUuid, std::nullopt);
   EXPECT_THAT(news_.lines(), ElementsAre("+" + libvirt_id_, "+socket:/run/vm.qmp", "-socket:/run/vm.qmp"));
   EXPECT_THAT(news_.all()[2].why, HasSubstr("web1"));
   ASSERT_EQ(registry_.guests().size(), 1u);
@@ -95,9 +95,51 @@ TEST_F(GuestRegistryTest, ASessionThatLearnsAUuidShowsThatTwoGuestsAreOne) {
   EXPECT_EQ(registry_.guests()[0].uuid, kUuid);
 }
 
+TEST_F(GuestRegistryTest, TwoQemusWithOneUuidAreBothTold) {
+  const auto other = candidate("socket", "/run/incoming.qmp");
+  appears(socket_);
+  appears(other);
+  registry_.learn(socket_.id, kUuid, 100);
+  registry_.learn(other.id, kUuid, 200);
+  EXPECT_THAT(news_.lines(), ElementsAre("+socket:/run/vm.qmp", "+socket:/run/incoming.qmp"));
+  goes(socket_);
+  EXPECT_EQ(news_.lines().back(), "-socket:/run/vm.qmp");
+  EXPECT_EQ(registry_.guests().size(), 1u);
+}
+
+TEST_F(GuestRegistryTest, TwoMonitorsOfOneQemuAreOneGuest) {
+  const auto other = candidate("socket", "/run/vm.second.qmp");
+  appears(socket_);
+  appears(other);
+  registry_.learn(socket_.id, kUuid, 100);
+  registry_.learn(other.id, kUuid, 100);
+  EXPECT_EQ(news_.lines().back(), "-socket:/run/vm.second.qmp");
+  EXPECT_EQ(registry_.guests().size(), 1u);
+}
+
+TEST_F(GuestRegistryTest, WhereProcessesAreNotKnownAGuestIsRatherWatchedTwiceThanNotAtAll) {
+  const auto here = candidate("endpoint", "tcp:node1:4444"), there = candidate("endpoint", "tcp:node2:4444");
+  appears(here);
+  appears(there);
+  registry_.learn(here.id, kUuid, std::nullopt);
+  registry_.learn(there.id, kUuid, std::nullopt);
+  EXPECT_EQ(registry_.guests().size(), 2u);
+}
+
+TEST_F(GuestRegistryTest, AProcessThatIsLearntLaterShowsThatTwoAreOne) {
+  const auto other = candidate("socket", "/run/vm.second.qmp");
+  appears(socket_);
+  appears(other);
+  registry_.learn(socket_.id, kUuid, 100);
+  registry_.learn(other.id, kUuid, std::nullopt);
+  EXPECT_EQ(registry_.guests().size(), 2u);
+  registry_.learn(other.id, kUuid, 100);
+  EXPECT_EQ(registry_.guests().size(), 1u);
+}
+
 TEST_F(GuestRegistryTest, ALearntUuidJoinsWhatComesLater) {
   appears(socket_);
-  registry_.learn_uuid(socket_.id, kUuid);
+  registry_.learn(socket_.id, kUuid, std::nullopt);
   appears(libvirt_);
   EXPECT_THAT(news_.lines(), ElementsAre("+socket:/run/vm.qmp"));
   goes(socket_);
@@ -106,7 +148,7 @@ TEST_F(GuestRegistryTest, ALearntUuidJoinsWhatComesLater) {
 
 TEST_F(GuestRegistryTest, TheBestWayIsTakenWithTheBestNameAndAllLabels) {
   appears(hook_);
-  registry_.learn_uuid(hook_.id, kUuid);
+  registry_.learn(hook_.id, kUuid, std::nullopt);
   appears(libvirt_);
   auto own = socket_;
   own.uuid = kUuid;
@@ -120,11 +162,11 @@ TEST_F(GuestRegistryTest, TheBestWayIsTakenWithTheBestNameAndAllLabels) {
 
 TEST_F(GuestRegistryTest, ANameFromLibvirtIsBetterThanAFileName) {
   appears(socket_);
-  registry_.learn_uuid(socket_.id, kUuid);
+  registry_.learn(socket_.id, kUuid, std::nullopt);
   appears(libvirt_);
   goes(socket_);
   appears(socket_);
-  registry_.learn_uuid(socket_.id, kUuid);
+  registry_.learn(socket_.id, kUuid, std::nullopt);
   EXPECT_EQ(registry_.guests()[0].name, "web1");
 }
 
@@ -147,7 +189,7 @@ TEST_F(GuestRegistryTest, WhatASourceCannotDoIsPassedOn) {
 
 TEST_F(GuestRegistryTest, WhatWasNeverTherePassesSilently) {
   goes(socket_);
-  registry_.learn_uuid("socket:/nowhere", kUuid);
+  registry_.learn("socket:/nowhere", kUuid, std::nullopt);
   EXPECT_THAT(news_.lines(), IsEmpty());
 }
 

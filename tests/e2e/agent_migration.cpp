@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest under the agent goes from one QEMU to another, with a finding on it, and gets and loses memory
+// there.
+#include "tests/e2e/support/agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+
+namespace ringside::lab {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kUuid = "6b1f0000-0000-4000-8000-000000000001";
+constexpr std::uint64_t kFirstDimm = 0x1'0000'0000;  // QEMU puts DIMMs above 4 GiB
+
+/// One half of a migration: both must be the same machine.
+Options half() {
+  Options options = small("6.1-cloud");
+  options.append = "memhp_default_state=online";
+  options.extra = {"-name", "web", "-uuid", kUuid, "-m", "slots=2,maxmem=1G"};
+  return options;
+}
+
+class AgentMigration : public testing::Test {
+ protected:
+  std::string why_of(const std::string& name) { return text(agent_.guest(name)["why"]); }
+  static std::string text(const Json& value) { return value.is_string() ? value.get<std::string>() : ""; }
+  std::set<std::string> open_checks() {
+    std::set<std::string> checks;
+    for (const Json& finding : agent_.findings()) checks.insert(text(finding["check"]));
+    return checks;
+  }
+  /// Well seen, and looked at more than once since now.
+  bool sees_all(const std::string& name) {
+    const auto ticks = agent_.guest(name)["ticks"].get<int>();
+    return Agent::comes_true([&] {
+      const Json guest = agent_.guest(name);
+      return guest["state"] == "watched" && guest["ticks"].get<int>() > ticks + 1 &&
+             guest["checks"]["ok"].get<int>() > 100 && guest["checks"]["unknown"] == 0;
+    });
+  }
+  void plug(Guest& guest, const std::string& id) {
+    ASSERT_TRUE(guest.qmp().execute(
+        "object-add", {{"qom-type", "memory-backend-ram"}, {"id", id + "-memory"}, {"size", 128u << 20}}));
+    ASSERT_TRUE(
+        guest.qmp().execute("device_add", {{"driver", "pc-dimm"}, {"id", id}, {"memdev", id + "-memory"}}));
+  }
+
+  TemporaryFolder folder_;
+  Agent agent_{folder_};
+};
+
+TEST_F(AgentMigration, AGuestIsWatchedWhereItGoesAndWithTheMemoryThatItHasThere) {
+  auto booted = Guest::boot(half());
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& source = **booted;
+  Options incoming = half();
+  const std::string way = "unix:" + folder_.file("incoming");
+  incoming.extra.insert(incoming.extra.end(), {"-incoming", way});
+  incoming.wait_ready = false;
+  auto waiting = Guest::boot(incoming);
+  RINGSIDE_REQUIRE_GUEST(waiting);
+  Guest& destination = **waiting;
+  show(source, folder_, "a");
+  const std::string there = "web@" + show(destination, folder_, "b");
+  const std::string here = "web@" + folder_.file("vm/a.qmp");
+  agent_.configure(fmt::format("guests: {{sockets: ['{}/vm/*.qmp']}}\n", folder_.path()));
+  ASSERT_NO_FATAL_FAILURE(agent_.start());
+
+  // Two QEMUs with one UUID: the guest is where it runs.
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.state_of("web") == "watched"; })) << agent_.log();
+  ASSERT_TRUE(sees_all("web")) << agent_.log();
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.state_of(there) == "booting"; }))
+      << agent_.guests().dump(2);
+  EXPECT_THAT(why_of(there), HasSubstr("waits for its state to arrive"));
+  EXPECT_THAT(agent_.findings(), IsEmpty());
+  const Json before = agent_.guest("web");
+
+  // A finding that goes along.
+  ASSERT_NO_FATAL_FAILURE(flip_gate(source));
+  const std::set<std::string> changed = {"gates-unchanged", "interrupt-handlers"};
+  ASSERT_TRUE(Agent::comes_true([&] { return open_checks() == changed; })) << agent_.findings().dump(2);
+
+  ASSERT_TRUE(source.qmp().execute("migrate", {{"uri", way}}));
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return agent_.state_of("web") == "watched" && agent_.state_of(here) == "stopped";
+  })) << agent_.guests().dump(2);
+  EXPECT_THAT(why_of(here), HasSubstr("migrated"));
+  EXPECT_EQ(source.qmp().status(), "postmigrate");
+  ASSERT_TRUE(sees_all("web")) << agent_.log();
+  const Json after = agent_.guest("web");
+  EXPECT_EQ(after["key"], before["key"]);
+  EXPECT_EQ(after["kernel"], before["kernel"]);
+  EXPECT_EQ(after["build_id"], before["build_id"]);
+  EXPECT_EQ(after["baseline"], before["baseline"]) << "the same boot has the same baseline";
+  EXPECT_NE(after["target"], before["target"]);
+  EXPECT_EQ(open_checks(), changed) << agent_.findings().dump(2);
+  for (const Json& finding : agent_.findings()) EXPECT_EQ(finding["count"], 1) << finding.dump(2);
+
+  // It is put back where the guest is. What is left at the source still has it, and counts no more.
+  ASSERT_NO_FATAL_FAILURE(flip_gate(destination));
+  ASSERT_TRUE(Agent::comes_true([&] { return open_checks().empty(); })) << agent_.findings().dump(2);
+
+  // The source ends: nothing of the guest does.
+  source.kill();
+  std::filesystem::remove(folder_.file("vm/a.qmp"));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.guests().size() == 1; })) << agent_.guests().dump(2);
+  EXPECT_EQ(agent_.state_of("web"), "watched");
+  EXPECT_EQ(agent_.ask({"status", "--exit-code"}).status, 0);
+
+  // Memory that the guest takes into use.
+  ASSERT_NO_FATAL_FAILURE(plug(destination, "dimm0"));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.log().find("web: it has 38") != std::string::npos; }))
+      << agent_.log();
+  ASSERT_TRUE(Agent::comes_true([&] {
+    return std::stoi(destination.run("awk '/MemTotal/ {print $2}' /proc/meminfo")) > 256 << 10;
+  })) << destination.run("dmesg | tail");
+  // Kernel objects come to lie there, and are seen.
+  destination.run("for i in $(seq 200); do sleep 1000 & done");
+  ASSERT_TRUE(sees_all("web")) << agent_.guest("web").dump(2);
+  EXPECT_THAT(agent_.findings(), IsEmpty());
+
+  // Memory that it gives back.
+  destination.run("echo online_movable > /sys/devices/system/memory/auto_online_blocks");
+  ASSERT_NO_FATAL_FAILURE(plug(destination, "dimm1"));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.log().find("web: it has 51") != std::string::npos; }))
+      << agent_.log();
+  ASSERT_TRUE(sees_all("web"));
+  ASSERT_TRUE(destination.qmp().execute("device_del", {{"id", "dimm1"}}));
+  ASSERT_TRUE(Agent::comes_true([&] { return destination.qmp().count("DEVICE_DELETED") == 1; }));
+  ASSERT_TRUE(Agent::comes_true([&] { return agent_.log().find("of RAM; it had 51") != std::string::npos; }))
+      << agent_.log();
+  ASSERT_TRUE(sees_all("web"));
+  EXPECT_THAT(agent_.findings({"--state", "open", "--suppressed"}), IsEmpty());
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+
+  // What ringside reads of the new block is what QEMU says stands there.
+  const std::string ours = folder_.file("ours"), theirs = folder_.file("theirs");
+  ASSERT_TRUE(destination.qmp().execute("stop"));
+  const Finished read = agent_.ask({"read", destination.monitor_socket(), fmt::format("{:#x}", kFirstDimm),
+                                    "1M", "--physical", "--output", ours});
+  ASSERT_EQ(read.status, 0) << read.err;
+  ASSERT_TRUE(
+      destination.qmp().execute("pmemsave", {{"val", kFirstDimm}, {"size", 1u << 20}, {"filename", theirs}}));
+  const std::string bytes = agent_.read(ours);
+  EXPECT_EQ(bytes.size(), 1u << 20);
+  EXPECT_NE(bytes.find_first_not_of('\0'), std::string::npos) << "nothing was ever written there";
+  EXPECT_TRUE(bytes == agent_.read(theirs));
+}
+
+}  // namespace
+}  // namespace ringside::lab

@@ -103,7 +103,10 @@ std::vector<Rootkit> page_rootkits() {
            "linux-executable-pages/foreign-code", {"bpf_"}),
   };
   for (auto& kit : all)
-    if (kit.name.ends_with("_half")) kit.narrow = "not written for page tables of 32 bits";
+    if (kit.name.ends_with("_half"))
+      kit.narrow = "not written for page tables of 32 bits";
+    else if (kit.name == "bpf_code")
+      kit.narrow = "programs of BPF are not compiled there";
   return all;
 }
 

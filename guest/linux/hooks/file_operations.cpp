@@ -32,7 +32,6 @@ class OperationsReader {
     dentry_.add("d_op", {"d_op"}, Kind::table);
     inode_.add("i_op", {"i_op"}, Kind::table);
     inode_.add("i_fop", {"i_fop"}, Kind::table);
-    inode_.add("a_ops", {"i_data.a_ops"}, Kind::table);
   }
   std::optional<Error> problem() const {
     for (const HookReader* reader : {&super_, &dentry_, &inode_})

@@ -91,6 +91,10 @@ void collect_rodata(Kernel& kernel, Collector& into) {
     const Gva tables_end = page_of(Gva{tables + kernel.symbols().tables_bytes().size()});
     if (identity.image.contains(tables_end))
       into.add_image(page_end(identity.text.end), tables_end, "the kernel's read-only data");
+    into.listing.problem(
+        {Errc::unavailable,
+         "this kernel does not tell where its read-only data ends: what lies behind its own symbols "
+         "is not looked at"});
   }
   const auto listing = modules(kernel, ModuleParts::layout);
   for (const Error& error : listing.problems) into.listing.problem(error);

@@ -2,7 +2,7 @@
 /*
  * Technique: an object of a file system gets operations of its own: a changed copy in the module's data (how=root_data:
  * file operations of the root of /proc; how=super: of its super block; how=dentry: of its root's dentry), in the module's
- * read-only data (how=root_rodata; how=inode and how=mapping: what makes directories and what reads pages), or one function of the kernel's own table leads to the module (how=iterate).
+ * read-only data (how=root_rodata; how=inode: what makes directories), or one function of the kernel's own table leads to the module (how=iterate).
  * Who: Adore-ng, Syslogk, Drovorub: iterate of /proc and of the root file system.
  * Changes: that pointer; the copy does what the original does. Undone when it is unloaded.
  */
@@ -25,8 +25,6 @@ static struct dentry_operations dentry_copy;
 static const struct dentry_operations *original_dentry;
 static struct inode_operations inode_copy;
 static const struct inode_operations *original_inode;
-static struct address_space_operations mapping_copy;
-static const struct address_space_operations *original_mapping;
 static int (*original_iterate)(struct file *, struct dir_context *);
 
 static noinline int hooked_iterate(struct file *file, struct dir_context *context)
@@ -52,10 +50,6 @@ static int __init start(void)
 		original_inode = inode->i_op;
 		inode_copy = *original_inode;
 		inode->i_op = &inode_copy;
-	} else if (HOW("mapping")) {
-		original_mapping = inode->i_mapping->a_ops;
-		mapping_copy = *original_mapping;
-		inode->i_mapping->a_ops = &mapping_copy;
 	} else if (HOW("dentry")) {
 		original_dentry = root.dentry->d_op;
 		if (original_dentry)
@@ -83,8 +77,6 @@ static void __exit stop(void)
 		root.dentry->d_op = original_dentry;
 	else if (HOW("inode"))
 		d_inode(root.dentry)->i_op = original_inode;
-	else if (HOW("mapping"))
-		d_inode(root.dentry)->i_mapping->a_ops = original_mapping;
 	else if (HOW("iterate"))
 		write_pointer((void *)&original->iterate_shared, original_iterate);
 	else

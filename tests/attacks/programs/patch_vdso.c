@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // patch_vdso
-// Technique: a process runs another vDSO than the kernel gave it: its page was written to, as a debugger would, and is now
-// a copy of its own. Who: code injected into processes (TripleCross, published ways to hook clock_gettime).
-// Changes: flags in the header of its own vDSO, which nobody reads; then it sleeps. Undone when it is killed.
+// Technique: a process runs another vDSO than the kernel gave it: its page was written to, as a debugger
+// would, and is now a copy of its own. Who: code injected into processes (TripleCross, published ways to hook
+// clock_gettime). Changes: flags in the header of its own vDSO, which nobody reads; then it sleeps. Undone
+// when it is killed.
 #include <elf.h>
 #include <stdint.h>
 #include <stdio.h>

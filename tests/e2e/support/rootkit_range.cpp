@@ -171,11 +171,6 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     outcome.message = kit.otherwise;
     return outcome;
   }
-  if (const auto prepared = kit.before.empty() ? Result<void>() : prepare(kit.before); !prepared) {
-    outcome.wrong.push_back(prepared.error().message);
-    return outcome;
-  }
-  const auto command = fill_in(kit.load);
   // Where nothing can be found to attack, the check must not claim that all is well either.
   const auto not_started = [&](const std::string& why) {
     const auto reason = narrow_ ? unknown(kit.check) : std::string();
@@ -189,6 +184,11 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
       outcome.wrong.push_back(why);
     }
   };
+  if (const auto prepared = kit.before.empty() ? Result<void>() : prepare(kit.before); !prepared) {
+    not_started(prepared.error().message);
+    return outcome;
+  }
+  const auto command = fill_in(kit.load);
   if (!command) {
     not_started(command.error().message);
     return outcome;

@@ -94,8 +94,7 @@ std::vector<Rootkit> page_rootkits() {
       module("page_rights", "how=code_moved", "linux-page-tables/code-moved", {"dummy"}),
       module("hidden_code", "how=vmalloc", kHidden, {"4096 bytes", "vmalloc"}),
       module("hidden_code", "how=direct", kHidden, {"4096 bytes", "direct_map"}),
-      module("hidden_code", "how=module", kHidden,
-             {"4096 bytes of executable kernel memory", "asked for by 0x"}),
+      module("hidden_code", "how=module", kHidden, {"4096 bytes of executable kernel memory"}),
       module("hidden_code", "how=writable", "linux-executable-pages/writable-executable",
              {"4096 bytes", "vmalloc"}),
       told("bpf_code", "",
@@ -103,7 +102,10 @@ std::vector<Rootkit> page_rootkits() {
            "linux-executable-pages/foreign-code", {"bpf_"}),
   };
   for (auto& kit : all)
-    if (kit.name.ends_with("_half")) kit.narrow = "not written for page tables of 32 bits";
+    if (kit.name.ends_with("_half"))
+      kit.narrow = "not written for page tables of 32 bits";
+    else if (kit.name == "bpf_code")
+      kit.narrow = "programs of BPF are not compiled there";
   return all;
 }
 

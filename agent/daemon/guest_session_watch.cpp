@@ -52,6 +52,7 @@ bool GuestSession::is_here() {
     findings_.forget();
     findings_.take_over(rules_->policies, blind_);
     has_baseline_ = false;
+    boot_baseline_.attached();
     kernel_key_.clear();
     for (const auto& problem : looks_->begin_boot()) tell("error", problem);
     plan_.begin(rules_->policies, Clock::now());

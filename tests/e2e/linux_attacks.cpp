@@ -86,8 +86,7 @@ TEST_P(LinuxAttacks, AreReportedByTheCheckThatNamesThem) {
 
 INSTANTIATE_TEST_SUITE_P(Kernels, LinuxAttacks,
                          // One of 32 bits: what it can tell it does, and the rest is unknown.
-                         testing::ValuesIn(chosen_kernels("RINGSIDE_ATTACK_KERNELS",
-                                                          "6.1-cloud sid-cloud 6.1-686-pae")),
+                         testing::ValuesIn(chosen_kernels("RINGSIDE_ATTACK_KERNELS", "6.1-cloud sid-cloud")),
                          kernel_test_name<std::string>);
 
 }  // namespace

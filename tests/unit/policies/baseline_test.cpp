@@ -192,7 +192,8 @@ TEST(BaselineStore, KeepsTheLastBuildsOfAGuest) {
   auto store = BaselineStore::open(folder.file("b.db")).value();
   for (const char* build : {"a", "b", "c", "a", "d", "e"}) ASSERT_TRUE(store->save(of_build(build)));
   std::vector<std::string> builds;
-  for (const auto& one : store->list().value()) builds.push_back(one.build);
+  const auto listed = store->list().value();
+  for (const auto& one : listed) builds.push_back(one.build);
   EXPECT_THAT(builds, ElementsAre("e", "d", "a", "c"));
   EXPECT_EQ(store->load("lab").value()->build(), "e");
   EXPECT_EQ(store->load("lab", "a").value()->build(), "a");

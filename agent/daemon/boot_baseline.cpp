@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kSettleAgain{30};
 Result<bool> of_this_boot(const policies::Baseline& baseline, const policies::BootRecord& now, bool boot_seen,
                           guest::Snapshot& snapshot) {
   if (baseline.boot)
-    if (const auto same = policies::same_boot(*baseline.boot, now)) return *same;
+    if (const auto same = policies::same_boot(*baseline.boot, now, boot_seen)) return *same;
   // The kernel does not tell its boots apart: only what was seen does, or a kernel that has moved.
   if (boot_seen) return false;
   RINGSIDE_TRY(const auto booted, policies::booted_since(baseline, snapshot));

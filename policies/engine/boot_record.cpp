@@ -70,10 +70,11 @@ BootRecord boot_record(guest::Snapshot& snapshot) {
   return record;
 }
 
-std::optional<bool> same_boot(const BootRecord& a, const BootRecord& b) {
+std::optional<bool> same_boot(const BootRecord& a, const BootRecord& b, bool boot_seen) {
   if (a.boot.empty() || b.boot.empty()) return std::nullopt;
   if (a.build_id != b.build_id) return false;
   if (a.boot == b.boot) return true;
+  if (boot_seen) return false;
   const std::string place = a.boot.substr(std::min(a.boot.find('@'), a.boot.size()));
   return place.size() > 1 && b.boot.ends_with(place);
 }

@@ -56,8 +56,8 @@ BootRecord boot_record(guest::Snapshot& snapshot);
 
 /// Whether both are of one boot of one kernel; nullopt: a kernel does not tell. A kernel that was put at the
 /// same random place twice has not booted in between, whatever else it says: what tells boots apart can be
-/// written to.
-std::optional<bool> same_boot(const BootRecord& a, const BootRecord& b);
+/// written to. Not so where a boot was seen: then the place is the same by chance.
+std::optional<bool> same_boot(const BootRecord& a, const BootRecord& b, bool boot_seen);
 
 /// Where what stood at `address` in the boot `then` stands in the boot `now`; nullopt: in no region of both.
 std::optional<std::uint64_t> rebased(std::uint64_t address, const BootRecord& then, const BootRecord& now);

@@ -73,12 +73,12 @@ TEST(Rebased, FollowsTheImageAndTheSameModuleAndNothingElse) {
 }
 
 TEST(SameBoot, GoesByWhatTheKernelDrewAndByAPlaceThatIsRandom) {
-  const auto same = [](const std::string& a, const std::string& b) {
+  const auto same = [](const std::string& a, const std::string& b, bool boot_seen = false) {
     BootRecord first, second;
     first.build_id = second.build_id = "b1";
     first.boot = a;
     second.boot = b;
-    return same_boot(first, second);
+    return same_boot(first, second, boot_seen);
   };
   EXPECT_EQ(same("", "aa@"), std::nullopt);
   EXPECT_EQ(same("aa@", "aa@"), true);
@@ -86,6 +86,9 @@ TEST(SameBoot, GoesByWhatTheKernelDrewAndByAPlaceThatIsRandom) {
   EXPECT_EQ(same("aa@0x1/0x2", "bb@0x1/0x3"), false);
   // Somebody wrote over what was drawn.
   EXPECT_EQ(same("aa@0x1/0x2", "bb@0x1/0x2"), true);
+  // Once in some ten thousand boots KASLR picks the same place again.
+  EXPECT_EQ(same("aa@0x1/0x2", "bb@0x1/0x2", true), false);
+  EXPECT_EQ(same("aa@0x1/0x2", "aa@0x1/0x2", true), true);
 }
 
 TEST(Portability, NamesTablesAndColumnsThatABaselineKeeps) {

@@ -59,7 +59,7 @@ class LibvirtHookTest : public ::testing::Test {
               nullptr);
       ::_exit(127);
     }
-    ::close(input[0]);
+    // Open until the hook has ended: one that reads nothing must not end this test by SIGPIPE.
     const std::string xml = "<domain type='qemu' id='1'>\n  <name>web 1</name>\n  <uuid>" + kUuid +
                             "</uuid>\n  <memory>1</memory>\n</domain>\n";
     if (!hold_input_open) {
@@ -74,6 +74,7 @@ class LibvirtHookTest : public ::testing::Test {
     }
     if (!ended) ::kill(child, SIGKILL);
     if (hold_input_open) ::close(input[1]);
+    ::close(input[0]);
     return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   void expect_silence() const {

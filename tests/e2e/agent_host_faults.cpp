@@ -181,7 +181,7 @@ std::string day(int from_now) {
 }
 
 TEST_F(AgentHostFaults, AClockThatJumpsDisturbsNothing) {
-  if (!FakeClock::can_be()) GTEST_SKIP() << "libfaketime is not installed (package faketime)";
+  if (!FakeClock::can_be()) GTEST_SKIP() << "libfaketime is not installed (package libfaketime)";
   const FakeClock clock(folder_.file("clock"));
   agent_.start_with(clock.environment());
   std::ofstream(folder_.file("exceptions.yaml")) << fmt::format(R"(

@@ -18,15 +18,25 @@ using testing::IsEmpty;
 constexpr const char* kUuid = "6b1f0000-0000-4000-8000-000000000001";
 constexpr std::uint64_t kFirstDimm = 0x1'0000'0000;  // QEMU puts DIMMs above 4 GiB
 
+/// How the guest goes, and what its memory is there and here.
+struct Way {
+  std::string transport;
+  Ram ram;
+};
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.transport;
+}
+
 /// One half of a migration: both must be the same machine.
-Options half() {
+Options half(Ram ram) {
   Options options = small("6.1-cloud");
+  options.ram = ram;
   options.append = "memhp_default_state=online";
   options.extra = {"-name", "web", "-uuid", kUuid, "-m", "slots=2,maxmem=1G"};
   return options;
 }
 
-class AgentMigration : public testing::Test {
+class AgentMigration : public testing::TestWithParam<Way> {
  protected:
   std::string why_of(const std::string& name) { return text(agent_.guest(name)["why"]); }
   static std::string text(const Json& value) { return value.is_string() ? value.get<std::string>() : ""; }
@@ -44,6 +54,12 @@ class AgentMigration : public testing::Test {
              guest["checks"]["ok"].get<int>() > 100 && guest["checks"]["unknown"] == 0;
     });
   }
+  /// Where QEMU waits for the guest that was asked to wait at `way`: it picks a port of its own.
+  static std::string listens_at(Guest& destination, const std::string& way) {
+    if (!way.starts_with("tcp:")) return way;
+    const auto migration = destination.qmp().execute("query-migrate");
+    return "tcp:127.0.0.1:" + migration.value()["socket-address"][0]["port"].get<std::string>();
+  }
   void plug(Guest& guest, const std::string& id) {
     ASSERT_TRUE(guest.qmp().execute(
         "object-add", {{"qom-type", "memory-backend-ram"}, {"id", id + "-memory"}, {"size", 128u << 20}}));
@@ -55,12 +71,13 @@ class AgentMigration : public testing::Test {
   Agent agent_{folder_};
 };
 
-TEST_F(AgentMigration, AGuestIsWatchedWhereItGoesAndWithTheMemoryThatItHasThere) {
-  auto booted = Guest::boot(half());
+TEST_P(AgentMigration, AGuestIsWatchedWhereItGoesAndWithTheMemoryThatItHasThere) {
+  auto booted = Guest::boot(half(GetParam().ram));
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& source = **booted;
-  Options incoming = half();
-  const std::string way = "unix:" + folder_.file("incoming");
+  Options incoming = half(GetParam().ram);
+  const std::string way =
+      GetParam().transport == "unix" ? "unix:" + folder_.file("incoming") : "tcp:127.0.0.1:0";
   incoming.extra.insert(incoming.extra.end(), {"-incoming", way});
   incoming.wait_ready = false;
   auto waiting = Guest::boot(incoming);
@@ -86,7 +103,7 @@ TEST_F(AgentMigration, AGuestIsWatchedWhereItGoesAndWithTheMemoryThatItHasThere)
   const std::set<std::string> changed = {"gates-unchanged", "interrupt-handlers"};
   ASSERT_TRUE(Agent::comes_true([&] { return open_checks() == changed; })) << agent_.findings().dump(2);
 
-  ASSERT_TRUE(source.qmp().execute("migrate", {{"uri", way}}));
+  ASSERT_TRUE(source.qmp().execute("migrate", {{"uri", listens_at(destination, way)}}));
   ASSERT_TRUE(Agent::comes_true([&] {
     return agent_.state_of("web") == "watched" && agent_.state_of(here) == "stopped";
   })) << agent_.guests().dump(2);
@@ -152,6 +169,10 @@ TEST_F(AgentMigration, AGuestIsWatchedWhereItGoesAndWithTheMemoryThatItHasThere)
   EXPECT_NE(bytes.find_first_not_of('\0'), std::string::npos) << "nothing was ever written there";
   EXPECT_TRUE(bytes == agent_.read(theirs));
 }
+
+INSTANTIATE_TEST_SUITE_P(, AgentMigration,
+                         testing::Values(Way{"unix", Ram::memfd}, Way{"tcp", Ram::anonymous}),
+                         [](const auto& way) { return way.param.transport; });
 
 }  // namespace
 }  // namespace ringside::lab

@@ -21,9 +21,12 @@ class OperationsReader {
         super_(kernel, "super_block"),
         dentry_(kernel, "dentry"),
         inode_(kernel, "inode"),
+        mapping_(kernel, "address_space"),
         root_(super_.object().add("s_root")),
         type_(super_.object().add("s_type")),
         root_inode_(dentry_.object().add("d_inode")),
+        pages_(inode_.object().add("i_mapping", Presence::optional)),
+        own_pages_(kernel.offset("inode", "i_data")),
         type_name_(kernel.field("file_system_type", "name")) {
     super_.add("s_op", {"s_op"}, Kind::table);
     super_.add("s_d_op", {"s_d_op", "__s_d_op"}, Kind::table);
@@ -32,6 +35,8 @@ class OperationsReader {
     dentry_.add("d_op", {"d_op"}, Kind::table);
     inode_.add("i_op", {"i_op"}, Kind::table);
     inode_.add("i_fop", {"i_fop"}, Kind::table);
+    inode_.add("a_ops", {"i_data.a_ops"}, Kind::table);
+    mapping_.add("a_ops", {"a_ops"}, Kind::table);
   }
   std::optional<Error> problem() const {
     for (const HookReader* reader : {&super_, &dentry_, &inode_})
@@ -43,11 +48,17 @@ class OperationsReader {
     if (auto done = take_super_block(at); !done)
       into_.problem(done.error().within("super block " + to_string(at)));
   }
-  /// An inode, once.
+  /// An inode, once, and its page cache, which is in it but for a device's node (fs/inode.c,
+  /// inode_init_always; block/bdev.c).
   Result<void> inode(Gva at, Hook like) {
     if (at.value == 0 || !inodes_.insert(at.value).second) return {};
     RINGSIDE_CHECK(inode_.read(at));
-    inode_.append(std::move(like), into_);
+    inode_.append(like, into_);
+    const Gva pages = inode_.object().pointer(pages_).value_or(Gva{0});
+    if (!own_pages_ || pages.value == 0 || pages == at + *own_pages_) return {};
+    if (!mappings_.insert(pages.value).second) return {};
+    RINGSIDE_CHECK(mapping_.read(pages));
+    mapping_.append(std::move(like), into_);
     return {};
   }
 
@@ -71,10 +82,11 @@ class OperationsReader {
 
   Kernel& kernel_;
   Hooks& into_;
-  HookReader super_, dentry_, inode_;
-  ObjectReader::Member root_, type_, root_inode_;
+  HookReader super_, dentry_, inode_, mapping_;
+  ObjectReader::Member root_, type_, root_inode_, pages_;
+  Result<std::uint32_t> own_pages_;
   Result<Field> type_name_;
-  std::unordered_set<std::uint64_t> inodes_;
+  std::unordered_set<std::uint64_t> inodes_, mappings_;
 };
 
 /// A file of debugfs that is open has a table of its own, made for it, that calls through debugfs and nothing

@@ -16,9 +16,9 @@ Result<Hooks> proc_entries(Kernel& kernel);
 Result<Hooks> sequence_operations(Kernel& kernel);
 
 /// Which tables of operations file systems in use have: of super blocks, of the inode and the dentry of each
-/// file system's root, of open files and of their inodes. `group` is the kind of object ("super_block",
-/// "root", "file"), `name` the file system's type, of an open file the process and descriptor that was met
-/// first.
+/// file system's root, of open files, of their inodes, and of the page caches of all these inodes. `group` is
+/// the kind of object ("super_block", "root", "file"), `name` the file system's type, of an open file the
+/// process and descriptor that was met first.
 Result<Hooks> file_operations(Kernel& kernel);
 
 /// The functions in the tables that file_operations(), proc_entries() and character_devices() lead to, each

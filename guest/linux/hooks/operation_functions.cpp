@@ -16,12 +16,19 @@ struct Slot {
   std::string_view slot, type;
 };
 constexpr std::array kSlots = {
-    Slot{"s_op", "super_operations"},      Slot{"s_d_op", "dentry_operations"},
-    Slot{"d_op", "dentry_operations"},     Slot{"s_export_op", "export_operations"},
-    Slot{"i_op", "inode_operations"},      Slot{"i_fop", "file_operations"},
-    Slot{"f_op", "file_operations"},       Slot{"proc_ops", "proc_ops"},
-    Slot{"proc_iops", "inode_operations"}, Slot{"proc_dops", "dentry_operations"},
-    Slot{"ops", "file_operations"},        Slot{"fops", "file_operations"},
+    Slot{"s_op", "super_operations"},
+    Slot{"s_d_op", "dentry_operations"},
+    Slot{"d_op", "dentry_operations"},
+    Slot{"s_export_op", "export_operations"},
+    Slot{"i_op", "inode_operations"},
+    Slot{"i_fop", "file_operations"},
+    Slot{"f_op", "file_operations"},
+    Slot{"proc_ops", "proc_ops"},
+    Slot{"proc_iops", "inode_operations"},
+    Slot{"proc_dops", "dentry_operations"},
+    Slot{"ops", "file_operations"},
+    Slot{"fops", "file_operations"},
+    Slot{"a_ops", "address_space_operations"},
 };
 
 class TableReader {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 /*
  * Technique: an object of a file system gets operations of its own: a changed copy in the module's data (how=root_data:
- * file operations of the root of /proc; how=super: of its super block; how=dentry: of its root's dentry), in the module's
- * read-only data (how=root_rodata; how=inode: what makes directories), or one function of the kernel's own table leads to the module (how=iterate).
+ * file operations of the root of /proc; how=inode: what makes directories there; how=pages: what fills its page cache;
+ * how=super: of its super block; how=dentry: of its root's dentry) or in its read-only data (how=root_rodata), or one
+ * function of the kernel's own table leads to the module (how=iterate).
  * Who: Adore-ng, Syslogk, Drovorub: iterate of /proc and of the root file system.
  * Changes: that pointer; the copy does what the original does. Undone when it is unloaded.
  */
@@ -25,6 +26,8 @@ static struct dentry_operations dentry_copy;
 static const struct dentry_operations *original_dentry;
 static struct inode_operations inode_copy;
 static const struct inode_operations *original_inode;
+static struct address_space_operations pages_copy;
+static const struct address_space_operations *original_pages;
 static int (*original_iterate)(struct file *, struct dir_context *);
 
 static noinline int hooked_iterate(struct file *file, struct dir_context *context)
@@ -50,6 +53,10 @@ static int __init start(void)
 		original_inode = inode->i_op;
 		inode_copy = *original_inode;
 		inode->i_op = &inode_copy;
+	} else if (HOW("pages")) {
+		original_pages = inode->i_data.a_ops;
+		pages_copy = *original_pages;
+		inode->i_data.a_ops = &pages_copy;
 	} else if (HOW("dentry")) {
 		original_dentry = root.dentry->d_op;
 		if (original_dentry)
@@ -77,6 +84,8 @@ static void __exit stop(void)
 		root.dentry->d_op = original_dentry;
 	else if (HOW("inode"))
 		d_inode(root.dentry)->i_op = original_inode;
+	else if (HOW("pages"))
+		d_inode(root.dentry)->i_data.a_ops = original_pages;
 	else if (HOW("iterate"))
 		write_pointer((void *)&original->iterate_shared, original_iterate);
 	else

@@ -83,6 +83,8 @@ std::vector<Rootkit> file_rootkits() {
              {"proc", "i_fop", "module file_operations"}),
       module("file_operations", "how=inode", "linux-file-operations/objects",
              {"proc", "i_op", "module file_operations"}),
+      module("file_operations", "how=pages", "linux-file-operations/objects",
+             {"proc", "a_ops", "module file_operations"}),
       module("file_operations", "how=iterate", "linux-file-operations/table-functions",
              {"iterate_shared", "hooked_iterate", "module file_operations"}),
       module("file_operations", "how=super", "linux-file-operations/objects",

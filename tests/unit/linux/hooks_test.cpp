@@ -125,6 +125,19 @@ TEST_F(HookLists, TablesOfOperationsGiveTheirFunctionsOnce) {
   EXPECT_EQ(hooks.entries[0].place, world.root_iterate);
 }
 
+TEST_F(HookLists, AFileHasTheOperationsOfItsPageCacheWhereverThatIs) {
+  point(world.root_page_operations, 0x1000);
+  // As the node of a block device has it: its own, and that of the device.
+  const Gva device = world.kernel.allocate(16);
+  point(device + 8, 0x2000);
+  point(world.root_pages, device.value);
+  std::vector<std::uint64_t> tables;
+  const auto hooks = file_operations(kernel()).value();
+  for (const Hook& hook : hooks.entries)
+    if (hook.slot == "a_ops") tables.push_back(hook.target.value);
+  EXPECT_THAT(tables, ElementsAre(0x1000, 0x2000));
+}
+
 TEST_F(HookLists, TablesOfNobodysAreNotReadAsOperations) {
   point(world.root_fop, HookWorld::kNobody);
   EXPECT_THAT(operation_functions(kernel()).value().entries, IsEmpty());

@@ -42,7 +42,7 @@ class HookWorld {
   Gva die_block, module_block, netfilter_entries, packet_func, proto_sendmsg, proc_ops, proc_seq_ops,
       seq_show, ldisc_ops, ldisc_receive, tty_ldisc, binfmt_load, timer_function, delayed_func,
       hrtimer_function, work_func, softirq_action, sysrq_handler, irq_handler, input_event, rx_handler,
-      modprobe_path, tainted_mask, root_fop, root_iterate, handler_list;
+      modprobe_path, tainted_mask, root_fop, root_pages, root_page_operations, root_iterate, handler_list;
 
  private:
   /// A variable of the image's data.
@@ -131,7 +131,10 @@ class HookWorld {
     define("seq_operations", {f("start"), f("stop"), f("next"), f("show")});
     define("super_block", {l("s_list"), p("s_op"), p("s_root"), p("s_type")});
     define("dentry", {p("d_op"), p("d_inode")});
-    define("inode", {p("i_op"), p("i_fop"), p("i_sb")});
+    Id mapping = 0;
+    define("address_space", {p("host"), p("a_ops")}, &mapping);
+    define("inode", {p("i_op"), p("i_fop"), p("i_sb"), p("i_mapping"), part("i_data", mapping, 16)});
+    define("address_space_operations", {f("writepage"), f("read_folio")});
     define("file", {p("f_op"), p("f_inode")});
     define("file_operations", {f("read"), f("iterate_shared")});
     define("file_system_type", {p("name"), f("kill_sb"), p("next")});
@@ -249,7 +252,7 @@ class HookWorld {
     put(inner + 72, text("tcp").value);
     for (std::uint64_t n = 0; n < 4; ++n) put(tables + 8 * n, function(20 + static_cast<unsigned>(n)));
     seq_show = tables + 24;
-    const Gva super = kernel.allocate(48), dentry = kernel.allocate(16), inode = kernel.allocate(24),
+    const Gva super = kernel.allocate(48), dentry = kernel.allocate(16), inode = kernel.allocate(48),
               type = variable("ext4_fs_type", 24);
     kernel.put_list(variable("super_blocks", 16), std::vector<Gva>{super});
     put(super + 16, rodata("ext4_sops", 64).value);
@@ -260,6 +263,9 @@ class HookWorld {
     root_fop = inode + 8;
     const Gva operations = rodata("ext4_dir_operations", 64);
     put(root_fop, operations.value);
+    root_pages = inode + 24;
+    put(root_pages, (inode + 32).value);
+    root_page_operations = inode + 40;
     root_iterate = operations + 8;
     put(root_iterate, function(45));
     put(type, text("ext4").value);

@@ -191,7 +191,7 @@ Result<std::unique_ptr<Listener>> listen_unix(const asio::any_io_executor& execu
   if (error) return cannot_listen(path, error, error.value() == ENOENT ? "make the directory first" : "");
   struct stat made {};
   if (::lstat(path.c_str(), &made) != 0 ||
-      (group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) ||
+      (group && made.st_gid != *group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) ||
       ::chmod(path.c_str(), mode) != 0) {
     error = last_error();
     ::unlink(path.c_str());

@@ -21,7 +21,7 @@ namespace ringside::lab {
 
 using Json = nlohmann::json;
 
-/// A daemon with a folder of its own, and its clients.
+/// A daemon with a folder of its own, and its clients. It may do what its unit of systemd lets it do.
 class Agent {
  public:
   explicit Agent(const TemporaryFolder& folder) : folder_(folder) {}
@@ -38,7 +38,7 @@ class Agent {
     process_ = std::make_unique<Process>(std::move(*process));
     ASSERT_TRUE(comes_true([&] { return ask({"status"}).status == 0; })) << log();
   }
-  /// The daemon is started by this command, which becomes it, and with more NAME=VALUE.
+  /// The daemon is started by this command instead, which becomes it, and with more NAME=VALUE.
   void start_under(std::vector<std::string> command) { under_ = std::move(command); }
   void start_with(std::vector<std::string> environment) { more_environment_ = std::move(environment); }
   bool runs() { return !process_->poll().has_value(); }
@@ -108,7 +108,9 @@ class Agent {
     return {"RINGSIDE_STATE_DIR=" + folder_.file("state"), "RINGSIDE_CONTROL=" + control(), "NO_COLOR=1"};
   }
   const TemporaryFolder& folder_;
-  std::vector<std::string> under_, more_environment_;
+  std::vector<std::string> under_ = {RINGSIDE_SOURCE_DIR "/tests/lab/as-service",
+                                     RINGSIDE_SOURCE_DIR "/packaging/systemd/ringside.service"},
+                           more_environment_;
   std::unique_ptr<Process> process_;
 };
 

@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -188,6 +190,23 @@ TEST(Agent, TakesAChangeIntoTheBaselineAndNothingElse) {
   // What was accepted is the baseline: the old handler would be a change.
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
   EXPECT_TRUE(Agent::comes_true([&] { return has_finding(agent, "gates-unchanged", "open"); }));
+  ASSERT_NO_FATAL_FAILURE(agent.stop());
+}
+
+TEST(Agent, GivesItsSocketToTheGroupThatIsToLook) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to start the agent as a member of another group";
+  constexpr gid_t kDaemon = 1;  // base-passwd(8): the same on every Debian
+  TemporaryFolder folder;
+  Agent agent(folder);
+  std::vector<std::string> member = {"setpriv", "--groups", "0," + std::to_string(kDaemon), "--"};
+  for (const auto& word : Agent::as_service()) member.push_back(word);
+  agent.start_under(member);
+  agent.configure("control: {group: daemon}\n");
+  ASSERT_NO_FATAL_FAILURE(agent.start());
+  struct stat socket {};
+  ASSERT_EQ(::stat(agent.control().c_str(), &socket), 0);
+  EXPECT_EQ(socket.st_gid, kDaemon);
+  EXPECT_EQ(socket.st_mode & 0777, 0660u);
   ASSERT_NO_FATAL_FAILURE(agent.stop());
 }
 

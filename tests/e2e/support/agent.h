@@ -38,6 +38,11 @@ class Agent {
     process_ = std::make_unique<Process>(std::move(*process));
     ASSERT_TRUE(comes_true([&] { return ask({"status"}).status == 0; })) << log();
   }
+  /// A command that becomes the one after it, with no more rights than the daemon's unit gives.
+  static std::vector<std::string> as_service() {
+    return {RINGSIDE_SOURCE_DIR "/tests/lab/as-service",
+            RINGSIDE_SOURCE_DIR "/packaging/systemd/ringside.service"};
+  }
   /// The daemon is started by this command instead, which becomes it, and with more NAME=VALUE.
   void start_under(std::vector<std::string> command) { under_ = std::move(command); }
   void start_with(std::vector<std::string> environment) { more_environment_ = std::move(environment); }
@@ -108,9 +113,7 @@ class Agent {
     return {"RINGSIDE_STATE_DIR=" + folder_.file("state"), "RINGSIDE_CONTROL=" + control(), "NO_COLOR=1"};
   }
   const TemporaryFolder& folder_;
-  std::vector<std::string> under_ = {RINGSIDE_SOURCE_DIR "/tests/lab/as-service",
-                                     RINGSIDE_SOURCE_DIR "/packaging/systemd/ringside.service"},
-                           more_environment_;
+  std::vector<std::string> under_ = as_service(), more_environment_;
   std::unique_ptr<Process> process_;
 };
 

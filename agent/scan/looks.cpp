@@ -22,13 +22,13 @@ namespace {
 /// start (init/main.c, mark_readonly), some seconds after it has loaded its IDT for good.
 constexpr std::chrono::seconds kSettle{30};
 
-/// True if a Linux kernel says that its start is over: it protects its memory before it says so
-/// (init/main.c, kernel_init).
-bool says_that_it_booted(guest::Snapshot& snapshot) {
+/// Whether a Linux kernel says that its start is over: it protects its memory before it says so (init/main.c,
+/// kernel_init). nullopt: none says anything.
+std::optional<bool> says_that_it_booted(guest::Snapshot& snapshot) {
   const auto kernel = guest::linux::Kernel::of(snapshot);
-  if (!kernel) return false;
+  if (!kernel) return std::nullopt;
   const auto booted = (*kernel)->booted();
-  return booted && *booted;
+  return booted ? std::optional(*booted) : std::nullopt;
 }
 
 }  // namespace
@@ -59,8 +59,10 @@ bool Looks::still_booting(guest::Snapshot& snapshot) {
     const auto mode = cpu.paging_mode();
     return mode != guest::x86::PagingMode::none && cpu.idt.base.value >= guest::x86::kernel_half(mode).value;
   });
-  if (kernel && says_that_it_booted(snapshot)) return false;
-  if (!kernel || !entry_registers.registers_equal(settling_cpus_, cpus)) {
+  const std::optional<bool> booted = kernel ? says_that_it_booted(snapshot) : std::nullopt;
+  if (booted == true) return false;
+  // One that says that it has not booted may take its time: on a host without a CPU to spare, minutes.
+  if (!kernel || booted == false || !entry_registers.registers_equal(settling_cpus_, cpus)) {
     settling_since_ = steady_clock::now();
     settling_cpus_ = cpus;
     return true;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/daemon/long_boot.h"
 
-#include "agent/output/format.h"
-
 #include <fmt/format.h>
 
 namespace ringside::agent {
@@ -14,8 +12,8 @@ FindingRecord LongBoot::record() const {
   record.guest_name = guest_.name;
   record.check = "boot";  // one of its own beside that it cannot be attached to
   record.title = "A guest does not come up";
-  record.message = fmt::format("{} has been booting for {}; until its kernel is up nothing in it is judged",
-                               guest_.name, human_duration(kLongest));
+  record.message = fmt::format("{} has been booting for {} minutes; until its kernel is up nothing in it is judged",
+                               guest_.name, kLongest.count());
   record.remediation = "Look at its console.";
   record.severity = policies::Severity::medium;
   return record;

@@ -33,8 +33,7 @@ Json start_up_json(const std::optional<policies::StartUp>& start_up) {
 std::string added_by(const policies::StartUp& start_up) {
   std::string text;
   if (!start_up.code.empty()) text = "code of " + some_of(start_up.code);
-  if (!start_up.tables.empty())
-    text += (text.empty() ? "" : ", ") + ("rows of " + some_of(start_up.tables));
+  if (!start_up.tables.empty()) text += (text.empty() ? "" : ", ") + ("rows of " + some_of(start_up.tables));
   return text.empty() ? "nothing" : text;
 }
 

@@ -2,11 +2,10 @@
 #include "agent/daemon/boot_baseline.h"
 
 // Before any system header can: see there.
-#include "guest/linux/boot_time.h"
-#include "guest/linux/linux_macro.h"
-
 #include "agent/output/format.h"
 #include "agent/start_up_text.h"
+#include "guest/linux/boot_time.h"
+#include "guest/linux/linux_macro.h"
 #include "policies/engine/boot_record.h"
 #include "policies/engine/carry_report.h"
 
@@ -77,16 +76,15 @@ Result<BootBaseline::Choice> BootBaseline::choose(policies::BaselineStore& store
         "first sight of this boot; the stored baseline is of an earlier one, and of a version of ringside "
         "that did not keep of which kernel it is: it is set aside");
   if (record.build_id.empty()) return learn(first);
-  return Choice{Choice::Kind::carry, std::move(before), {},
-                starts_up(snapshot, Choice::Kind::carry, settle)};
+  return Choice{Choice::Kind::carry, std::move(before), {}, starts_up(snapshot, Choice::Kind::carry, settle)};
 }
 
 void BootBaseline::in_force(const policies::Baseline& baseline, const std::vector<policies::Policy>& policies,
                             guest::Snapshot* snapshot, std::chrono::milliseconds settle) {
   boot_seen_ = seen_booting_ = false;
   settles_at_.reset();
-  report_ = Json{
-      {"kernel", nullptr}, {"build_id", nullptr}, {"start_up", nullptr}, {"carried_from", nullptr}};
+  report_ =
+      Json{{"kernel", nullptr}, {"build_id", nullptr}, {"start_up", nullptr}, {"carried_from", nullptr}};
   summary_.clear();
   if (!baseline.boot) return;
   if (baseline.boot->still_starts_up()) settles_at_ = Clock::now() + settle;

@@ -12,8 +12,9 @@ FindingRecord LongBoot::record() const {
   record.guest_name = guest_.name;
   record.check = "boot";  // one of its own beside that it cannot be attached to
   record.title = "A guest does not come up";
-  record.message = fmt::format("{} has been booting for {} minutes; until its kernel is up nothing in it is judged",
-                               guest_.name, kLongest.count());
+  record.message =
+      fmt::format("{} has been booting for {} minutes; until its kernel is up nothing in it is judged",
+                  guest_.name, kLongest.count());
   record.remediation = "Look at its console.";
   record.severity = policies::Severity::medium;
   return record;

@@ -331,8 +331,7 @@ Result<void> Store::insert_start_up(std::int64_t baseline, const StartUp& start_
   std::int64_t position = 0;
   for (const auto* all : {&start_up.code, &start_up.tables})
     for (const auto& name : *all)
-      RINGSIDE_CHECK(
-          added.bind(baseline, position++, std::int64_t{all == &start_up.tables}, name).step());
+      RINGSIDE_CHECK(added.bind(baseline, position++, std::int64_t{all == &start_up.tables}, name).step());
   return {};
 }
 

@@ -19,7 +19,7 @@ bool compares(const Check& check, const std::string& column) {
 
 /// Whether what the check compares in the row of that name is portable.
 bool is_portable(const Table& table, const PortableTable& portable, const StoredTable& stored,
-                const std::string& key, const Check& check) {
+                 const std::string& key, const Check& check) {
   for (const auto& row : stored.rows) {
     if (portable_key(table, portable, stored.columns, row) != key) continue;
     const Value* decider = portable.decides.empty() ? nullptr : cell_of(stored, row, portable.decides);

@@ -106,7 +106,8 @@ bool take_settings(const Table& table, const PortableTable& portable, StoredTabl
     const Value* decider = cell_of(kept, row, portable.decides);
     const auto* text = decider == nullptr ? nullptr : std::get_if<std::string>(decider);
     const auto found = present.find(key_of(table, kept, row).value_or(""));
-    if (text == nullptr || !portable.by_row.contains(*text) || found == present.end() || row == *found->second)
+    if (text == nullptr || !portable.by_row.contains(*text) || found == present.end() ||
+        row == *found->second)
       continue;
     row = *found->second;
     any = true;

@@ -15,10 +15,10 @@ namespace ringside::policies {
 ///   no change of it a violation before.
 /// All else that `kept` holds stays as it is, so that what was changed meanwhile stays a change. Of a
 /// baseline that was carried over, a table that has the same rows at every boot gets no row: one that is new
-/// may be new since the boot before. What start-up sets and `kept` has of the boot before is then held against
-/// it: where the two differ, they differ over the reboot.
-/// Does nothing where start-up was over before. Errors: `mismatch` if they are not of one boot, `unavailable`
-/// if `now` lacks the code of the kernel.
+/// may be new since the boot before. What start-up sets and `kept` has of the boot before is then held
+/// against it: where the two differ, they differ over the reboot. Does nothing where start-up was over
+/// before. Errors: `mismatch` if they are not of one boot, `unavailable` if `now` lacks the code of the
+/// kernel.
 Result<void> learn_start_up(Baseline& kept, const Baseline& now);
 
 }  // namespace ringside::policies

@@ -33,8 +33,9 @@ class AgentStartUp : public testing::Test {
  protected:
   void configure(Guest& guest, const std::string& watching, const std::string& policies) {
     if (where_.empty()) where_ = show(guest, folder_);
-    agent_.configure(fmt::format("guests: {{sockets: ['{}']}}\nwatching: {{{}}}\npolicies: {{builtIn: [{}]}}\n",
-                                 where_, watching, policies));
+    agent_.configure(
+        fmt::format("guests: {{sockets: ['{}']}}\nwatching: {{{}}}\npolicies: {{builtIn: [{}]}}\n", where_,
+                    watching, policies));
   }
   Json finding(const std::string& check) const {
     for (const Json& one : agent_.findings({"--state", "all"}))
@@ -96,9 +97,8 @@ TEST_F(AgentStartUp, WhatItAddsIsLearnedAndNoChange) {
   ASSERT_TRUE(Agent::comes_true([&] { return agent_.json({"status"})["policies"]["count"] == 2; }));
   guest.run("modprobe dummy");
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
-  ASSERT_TRUE(Agent::comes_true([&] {
-    return checks("unknown") == 1 && is_open("gates-unchanged");
-  })) << agent_.guests().dump(2);
+  ASSERT_TRUE(Agent::comes_true([&] { return checks("unknown") == 1 && is_open("gates-unchanged"); }))
+      << agent_.guests().dump(2);
 
   // The agent is killed meanwhile; the next one sees start-up to its end.
   agent_.kill();
@@ -120,9 +120,8 @@ TEST_F(AgentStartUp, WhatItAddsIsLearnedAndNoChange) {
   EXPECT_THAT(finding("module-code")["message"].get<std::string>(), HasSubstr("of dummy at 0x"));
   code.flip();
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
-  ASSERT_TRUE(Agent::comes_true([&] {
-    return !is_open("module-code") && !is_open("gates-unchanged");
-  })) << agent_.findings().dump(2);
+  ASSERT_TRUE(Agent::comes_true([&] { return !is_open("module-code") && !is_open("gates-unchanged"); }))
+      << agent_.findings().dump(2);
   EXPECT_EQ(agent_.ask({"evidence", "verify"}).status, 0);
   ASSERT_NO_FATAL_FAILURE(agent_.stop());
 }

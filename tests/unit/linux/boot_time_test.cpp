@@ -19,12 +19,11 @@ class BootTime : public ::testing::Test {
     auto& btf = kernel_.btf_writer();
     const auto s64 = btf.integer("long long", 8, true), u32 = btf.integer("unsigned int", 4);
     const auto timespec = btf.struct_("timespec64", 16, {{"tv_sec", s64, 0}, {"tv_nsec", s64, 64}});
-    const auto timekeeper =
-        btf.struct_("timekeeper", 48,
-                    {{"ktime_sec", s64, 0},
-                     {"wall_to_monotonic", timespec, 64},
-                     {"offs_real", s64, 192},
-                     {"offs_boot", s64, 256}});
+    const auto timekeeper = btf.struct_("timekeeper", 48,
+                                        {{"ktime_sec", s64, 0},
+                                         {"wall_to_monotonic", timespec, 64},
+                                         {"offs_real", s64, 192},
+                                         {"offs_boot", s64, 256}});
     const auto counter = btf.struct_("seqcount_raw_spinlock", 4, {{"sequence", u32, 0}});
     btf.typedef_("seqcount_raw_spinlock_t", counter);
     if (named) btf.struct_("tk_data", 128, {{"seq", counter, 0}, {"timekeeper", timekeeper, 256}});

@@ -2,10 +2,9 @@
 #include "policies/engine/start_up.h"
 
 // Before any system header can: see there.
+#include "fake_guest.h"
 #include "guest/linux/linux_macro.h"
 #include "guest/linux/text/kept_text.h"
-
-#include "fake_guest.h"
 #include "policies/engine/boot_record.h"
 #include "policies/engine/carry_over.h"
 #include "policies/engine/evaluator.h"
@@ -47,7 +46,8 @@ Baseline later(const Baseline& from) {
   return baseline;
 }
 
-KeptRegion code(const std::string& module, std::uint64_t first, const char* hex, const std::string& identity) {
+KeptRegion code(const std::string& module, std::uint64_t first, const char* hex,
+                const std::string& identity) {
   return {module, identity, guest::Gva{first}, from_hex(hex).value()};
 }
 
@@ -141,10 +141,10 @@ TEST(StartUp, IsThatOfOneBoot) {
   Baseline kept = young();
   put_code(kept, {kImage});
   for (const auto& other : {young("boot2@"), [] {
-         Baseline one = young();
-         one.guest = "another";
-         return one;
-       }()}) {
+                              Baseline one = young();
+                              one.guest = "another";
+                              return one;
+                            }()}) {
     Baseline now = later(other);
     put_code(now, {kImage, kNfs});
     const auto learned = learn_start_up(kept, now);
@@ -170,7 +170,8 @@ std::vector<Value> file(const char* path, std::int64_t gva, std::int64_t pointer
 TEST(StartUp, RowsComeWhereTheyComeWhileAKernelRuns) {
   Baseline kept = young();
   kept.tables["proc_entries"] = files({file("/proc/stat", 1, 100)});
-  kept.tables["syscalls"] = {{"abi", "nr", "handler"}, {{"64", Value(std::int64_t{0}), Value(std::int64_t{7})}}, {}};
+  kept.tables["syscalls"] = {
+      {"abi", "nr", "handler"}, {{"64", Value(std::int64_t{0}), Value(std::int64_t{7})}}, {}};
   Baseline now = later(kept);
   now.tables["proc_entries"] = files({file("/proc/stat", 1, 666), file("/proc/irq/24", 2, 200)});
   now.tables["syscalls"].rows.push_back({"64", Value(std::int64_t{1}), Value(std::int64_t{666})});
@@ -182,7 +183,8 @@ TEST(StartUp, RowsComeWhereTheyComeWhileAKernelRuns) {
   EXPECT_THAT(kept.boot->start_up->tables, ElementsAre("proc_entries"));
 }
 
-StoredTable gates(std::vector<std::pair<std::int64_t, Value>> handlers, std::vector<std::string> incomplete = {}) {
+StoredTable gates(std::vector<std::pair<std::int64_t, Value>> handlers,
+                  std::vector<std::string> incomplete = {}) {
   StoredTable table{{"vcpu", "vector", "handler"}, {}, std::move(incomplete)};
   for (const auto& [vector, handler] : handlers)
     table.rows.push_back({Value(std::int64_t{0}), Value(vector), handler});
@@ -211,8 +213,7 @@ Baseline carried(const std::string& table, StoredTable rows) {
   baseline.boot = std::make_shared<const BootRecord>(std::move(record));
   baseline.tables[table] = std::move(rows);
   // The table hangs on the CPU: rows of vCPUs that had started count.
-  baseline.tables["vcpus"] = {
-      {"vcpu", "started"}, {{Value(std::int64_t{0}), Value(std::int64_t{1})}}, {}};
+  baseline.tables["vcpus"] = {{"vcpu", "started"}, {{Value(std::int64_t{0}), Value(std::int64_t{1})}}, {}};
   return baseline;
 }
 
@@ -225,7 +226,8 @@ TEST(StartUp, OverARebootATableWithTheSameRowsAtEveryBootGetsNone) {
   EXPECT_THAT(kept.tables["idt"].incomplete, SizeIs(1)) << "unknown is not clean";
   EXPECT_FALSE(kept.boot->still_starts_up());
 
-  // With the same rows it is one that was read wholly, and what is not as before differs from the boot before.
+  // With the same rows it is one that was read wholly, and what is not as before differs from the boot
+  // before.
   kept = carried("idt", gates({{1, kHandler}}, {"a page is missing"}));
   now.tables["idt"] = gates({{1, kOther}});
   ASSERT_TRUE(learn_start_up(kept, now));
@@ -267,12 +269,14 @@ TEST(StartUp, WhatItMaySetIsUnknownUntilThenAndWhatItMayNotIsAChange) {
       std::ranges::find_if(policies, [](const Policy& one) { return one.name == "linux-settings"; });
   ASSERT_NE(policy, policies.end());
   const auto words = [&](const char* check, std::vector<QueryColumn> columns, std::vector<Value> row) {
-    const auto found = std::ranges::find_if(policy->checks, [&](const Check& one) { return one.id == check; });
+    const auto found =
+        std::ranges::find_if(policy->checks, [&](const Check& one) { return one.id == check; });
     return over_reboot(&kept, *found, columns, row);
   };
   const auto waits = words("unchanged", {{"name", ColumnType::text}}, {"kptr_restrict"});
   EXPECT_TRUE(waits.waits);
-  EXPECT_THAT(waits.words, HasSubstr("is not as it was when the kernel had booted, but the guest's start-up"));
+  EXPECT_THAT(waits.words,
+              HasSubstr("is not as it was when the kernel had booted, but the guest's start-up"));
   EXPECT_FALSE(words("one-way", {{"name", ColumnType::text}}, {"kexec_load_disabled"}).waits);
   Baseline now = later(kept);
   now.tables["kernel_settings"] = settings("0", 1);

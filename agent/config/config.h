@@ -65,7 +65,7 @@ struct Config {
     std::chrono::milliseconds longest_retry{60'000};
     std::chrono::milliseconds blind_after{60'000};      ///< a check that is unknown so long is a finding
     std::chrono::milliseconds unwatched_after{60'000};  ///< as a guest that cannot be attached to
-    /// After a boot: the guest's start-up sets what it sets, before that counts as a change over the reboot.
+    /// How long the guest's start-up may take; then what it added is learned, and what it set counts.
     std::chrono::milliseconds settle{45'000};
     bool learn = true;  ///< take a baseline of a guest that has none
   } watching;

@@ -9,8 +9,11 @@
 #include "agent/log.h"
 #include "agent/output/format.h"
 #include "agent/policies.h"
+#include "agent/start_up_text.h"
 #include "guest/linux/kernel.h"
 #include "policies/engine/carry_over.h"
+#include "policies/engine/start_up.h"
+#include "qmp/commands.h"
 
 #include <fmt/format.h>
 
@@ -261,6 +264,7 @@ void GuestSession::resolve_all(const std::string& why, bool unwatched_too) {
 
 void GuestSession::guest_ended(const std::string& why) {
   tell("detached", why);
+  long_boot_.over(why, wall_clock());
   detach();
   resolve_all(why, /*unwatched_too=*/false);
   view_.set_state(State::attaching, why);
@@ -306,6 +310,7 @@ void GuestSession::notice_other_kernel() {
 
 /// The guest's kernel has set itself up: it gets its baseline.
 void GuestSession::booted() {
+  long_boot_.over("it is up", wall_clock());
   std::string release, build_id;
   {
     const auto snapshot = guest_->snapshot(MsrSource::none);
@@ -332,11 +337,18 @@ Result<void> GuestSession::take_baseline() {
   BootBaseline::Choice choice;
   {
     RINGSIDE_TRY(const auto snapshot, snapshot_now());
-    RINGSIDE_TRY(choice, boot_baseline_.choose(**store, facts_.key, *snapshot));
+    RINGSIDE_TRY(choice,
+                 boot_baseline_.choose(**store, facts_.key, *snapshot, rules_->config.watching.settle));
   }
   if (choice.kind == Kind::keep) return compare_with(*choice.before);
   if (!rules_->config.watching.learn) return {};
-  return choice.kind == Kind::carry ? carry(*choice.before) : learn(choice.why);
+  RINGSIDE_TRY(auto now, present_state());
+  if (choice.starts_up && now.boot) {
+    policies::BootRecord boot = *now.boot;
+    boot.start_up.emplace();
+    now.boot = std::make_shared<const policies::BootRecord>(std::move(boot));
+  }
+  return choice.kind == Kind::carry ? carry(*choice.before, std::move(now)) : learn(choice.why, now);
 }
 
 /// What the guest is like now, as a baseline of it.
@@ -352,8 +364,7 @@ Result<policies::Baseline> GuestSession::present_state() {
   return taken;
 }
 
-Result<void> GuestSession::learn(const std::string& why) {
-  RINGSIDE_TRY(const auto baseline, present_state());
+Result<void> GuestSession::learn(const std::string& why, const policies::Baseline& baseline) {
   RINGSIDE_CHECK(keep_baseline(baseline));
   tools_.ledger.note("baseline.taken",
                      {{"guest", facts_.key}, {"name", facts_.name}, {"why", why}, {"kernel", kernel_key_}},
@@ -380,8 +391,7 @@ Result<void> GuestSession::compare_with(const policies::Baseline& baseline) {
 }
 
 /// The kernel is one that was seen before: what outlives a boot is compared with that boot.
-Result<void> GuestSession::carry(const policies::Baseline& before) {
-  RINGSIDE_TRY(auto now, present_state());
+Result<void> GuestSession::carry(const policies::Baseline& before, policies::Baseline now) {
   RINGSIDE_TRY(const auto baseline, policies::carry_over(before, std::move(now)));
   RINGSIDE_CHECK(keep_baseline(baseline));
   Json body = boot_baseline_.report();
@@ -394,15 +404,32 @@ Result<void> GuestSession::carry(const policies::Baseline& before) {
   return {};
 }
 
-/// Start-up has had its time: what it sets and is not as at the boot before counts from now on.
+/// Start-up has had its time: what it added is learned, and what it sets and is not as at the boot before
+/// counts from now on.
 Result<void> GuestSession::settle() {
+  if (const auto status = guest_->monitor().call(qmp::query_status()); !status || !status->running) {
+    boot_baseline_.settle_later();  // nothing in it has started up meanwhile
+    return {};
+  }
   auto store = open_baselines();
   if (!store) return fail(store.error().error);
   RINGSIDE_TRY(auto baseline, (*store)->load(facts_.key));
   if (!baseline) return fail(Errc::not_found, "the baseline was removed");
+  // Somebody may have saved another one meanwhile.
+  if (!baseline->boot || !baseline->boot->still_starts_up()) return compare_with(*baseline);
   RINGSIDE_TRY(const auto now, present_state());
-  policies::settle(*baseline, now);
-  return keep_baseline(*baseline);
+  RINGSIDE_CHECK(policies::learn_start_up(*baseline, now));
+  RINGSIDE_CHECK(keep_baseline(*baseline));
+  const auto& start_up = baseline->boot->start_up;
+  tools_.ledger.note("baseline.settled",
+                     {{"guest", facts_.key},
+                      {"name", facts_.name},
+                      {"kernel", kernel_key_},
+                      {"code", start_up->code},
+                      {"tables", start_up->tables}},
+                     wall_clock());
+  tell("baseline", fmt::format("its start-up has had its time; learned of it: {}", added_by(*start_up)));
+  return {};
 }
 
 Result<Json> GuestSession::accept(const FindingRecord& finding, const std::string& note,

@@ -7,6 +7,7 @@
 #include "agent/daemon/finding_actions.h"
 #include "agent/daemon/guest_events.h"
 #include "agent/daemon/latest_results.h"
+#include "agent/daemon/long_boot.h"
 #include "agent/daemon/open_findings.h"
 #include "agent/daemon/scheduler.h"
 #include "agent/daemon/session_tools.h"
@@ -79,8 +80,8 @@ class GuestSession {
   void use_rules();
   Result<policies::Baseline> present_state();
   Result<void> take_baseline();
-  Result<void> learn(const std::string& why);
-  Result<void> carry(const policies::Baseline& before);
+  Result<void> learn(const std::string& why, const policies::Baseline& baseline);
+  Result<void> carry(const policies::Baseline& before, policies::Baseline now);
   Result<void> settle();
   Result<void> keep_baseline(const policies::Baseline& baseline);
   Result<void> compare_with(const policies::Baseline& baseline);
@@ -113,6 +114,7 @@ class GuestSession {
   TickPlan plan_;
   LatestResults latest_;
   BlindFindings blind_{tools_.ledger, facts_};
+  LongBoot long_boot_{tools_.ledger, facts_};
   OpenFindings findings_{tools_, facts_};
   FindingActions actions_{tools_, facts_};
   BootBaseline boot_baseline_;

@@ -94,7 +94,14 @@ Scheduler::Clock::time_point GuestSession::watch() {
     }
   latest_.take(look->results);
   if (!looks_->booting()) judge(*look, now);
-  blind_.take(look->results, rules_->config.watching.blind_after, begin, now);
+  if (looks_->booting() && !look->unread) {
+    // A state of its own: all is unknown, and not for want of sight.
+    boot_baseline_.is_booting();
+    blind_.restart();
+    long_boot_.goes_on(begin, now);
+  } else {
+    blind_.take(look->results, rules_->config.watching.blind_after, begin, now);
+  }
   publish(*look, std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin));
   if (ticked && Clock::now() >= next_map_) {
     // Memory that was plugged or unplugged since.

@@ -5,6 +5,7 @@
 #include "agent/output/format.h"
 #include "agent/output/text_table.h"
 #include "agent/policies.h"
+#include "agent/start_up_text.h"
 #include "agent/verbs/support.h"
 #include "agent/verbs/verbs.h"
 #include "policies/engine/boot_record.h"
@@ -53,7 +54,10 @@ Attempt<Baseline> take(Session& session, guest::live::MsrSource msrs) {
 Json boot_json(const Baseline& baseline) {
   if (!baseline.boot) return {};
   const auto& boot = *baseline.boot;
-  Json json = {{"kernel", boot.release}, {"build_id", boot.build_id}, {"carried_from", nullptr}};
+  Json json = {{"kernel", boot.release},
+               {"build_id", boot.build_id},
+               {"start_up", start_up_json(boot.start_up)},
+               {"carried_from", nullptr}};
   if (!boot.carried) return json;
   json["carried_from"] = rfc3339(boot.carried->from);
   Json differences = Json::array();
@@ -78,6 +82,10 @@ void add_boot(FactList& facts, const Baseline& baseline) {
   if (!baseline.boot || baseline.build().empty()) return;
   const auto& boot = *baseline.boot;
   facts.add("kernel", fmt::format("{}, build {}", printable(boot.release), boot.build_id));
+  if (boot.still_starts_up()) facts.add("start-up", "goes on; what it adds is still to be learned");
+  if (boot.start_up && boot.start_up->learned)
+    facts.add("start-up", fmt::format("over; learned of it at {}: {}", rfc3339(*boot.start_up->learned),
+                                      printable(added_by(*boot.start_up))));
   if (!boot.carried) return;
   facts.add("carried from", rfc3339(boot.carried->from));
   facts.add("carried over", printable(names_of(boot.carried->tables)));

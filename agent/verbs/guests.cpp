@@ -66,6 +66,18 @@ std::string baseline_text(const Json& baseline) {
                             size("in_part"), size("learned_anew"));
 }
 
+/// What the baseline has of the guest's start-up; empty: that was over when it was taken.
+std::string start_up_text(const Json& baseline) {
+  const Json& start_up = at(baseline, "start_up");
+  if (!start_up.is_object()) return {};
+  if (at(start_up, "learned").is_null()) return "goes on; what it adds is still to be learned";
+  const auto size = [&](const char* list) {
+    return at(start_up, list).is_array() ? at(start_up, list).size() : 0;
+  };
+  return fmt::format("over; learned of it at {}: code of {}, rows of {}", text_at(start_up, "learned"),
+                     counted(size("code"), "module"), counted(size("tables"), "table"));
+}
+
 void render(const Json& guest, Context& context) {
   const Style style = context.style();
   FactList facts;
@@ -83,6 +95,7 @@ void render(const Json& guest, Context& context) {
   facts.add("accelerator", text_at(guest, "accelerator"));
   facts.add("read through", text_at(guest, "backend"));
   facts.add("baseline", baseline_text(at(guest, "baseline")));
+  if (const auto text = start_up_text(at(guest, "baseline")); !text.empty()) facts.add("start-up", text);
   facts.add("checks", checks_text(at(guest, "checks"), style));
   facts.add("findings", text_at(guest, "findings"));
   facts.add("ticks", fmt::format("{}, {} missed; the last {}, {:.1f} ms", count_at(guest, "ticks"),

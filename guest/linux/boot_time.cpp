@@ -68,6 +68,9 @@ Result<Offsets> by_code(Kernel& kernel) {
   return fail(Errc::unavailable, "where this kernel keeps the time could not be worked out");
 }
 
+/// A guest that says that it has been up for longer than this says nothing.
+constexpr std::chrono::hours kLongestUptime{24 * 366 * 50};
+
 }  // namespace
 
 Result<std::chrono::sys_time<std::chrono::nanoseconds>> boot_time(Kernel& kernel) {
@@ -77,6 +80,19 @@ Result<std::chrono::sys_time<std::chrono::nanoseconds>> boot_time(Kernel& kernel
   if (!offsets) return fail(std::move(offsets).error());
   return std::chrono::sys_time<std::chrono::nanoseconds>(
       std::chrono::nanoseconds(static_cast<std::int64_t>(offsets->real - offsets->boot)));
+}
+
+Result<std::chrono::seconds> uptime(Kernel& kernel) {
+  RINGSIDE_CHECK(by_type(kernel));  // else there is no timekeeper
+  RINGSIDE_TRY(const Gva timekeeper, find_timekeeper(kernel));
+  ObjectReader reader(kernel, "timekeeper");
+  const auto seconds = reader.add("ktime_sec");
+  if (!reader.missing().empty()) return fail(reader.missing().front());
+  RINGSIDE_CHECK(reader.read(timekeeper));
+  const std::uint64_t value = reader.integer(seconds).value_or(0);
+  if (value > static_cast<std::uint64_t>(std::chrono::seconds(kLongestUptime).count()))
+    return fail(Errc::mismatch, "the kernel's own clock shows no time that it can have been up");
+  return std::chrono::seconds(value);
 }
 
 }  // namespace ringside::guest::linux

@@ -13,4 +13,9 @@ namespace ringside::guest::linux {
 /// none.
 Result<std::chrono::sys_time<std::chrono::nanoseconds>> boot_time(Kernel& kernel);
 
+/// For how long the kernel has run, without the time that it was suspended: CLOCK_MONOTONIC in whole seconds,
+/// as of the last tick of any CPU (struct timekeeper, ktime_sec). Errors as of boot_time(); `unavailable` on
+/// a kernel without type information, too.
+Result<std::chrono::seconds> uptime(Kernel& kernel);
+
 }  // namespace ringside::guest::linux

@@ -16,7 +16,7 @@ namespace ringside::policies {
 
 namespace {
 
-constexpr int kSchemaVersion = 3;
+constexpr int kSchemaVersion = 4;
 constexpr int kApplicationId = 0x52534442;  // "RSDB" (sqlite.org/fileformat.html, section 1.3.10)
 constexpr int kBusyMilliseconds = 5000;
 // Cells are SQLite values as they are: NULL, INTEGER or TEXT.
@@ -49,12 +49,11 @@ CREATE TABLE text_incomplete(
   position INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
 )";
 // From version 3 on: `baseline.build`, and these. Until then a guest had one baseline, of which it was not
-// said of which kernel and boot it is; it keeps build '' and no row in `boot`. `settled` of a baseline that
-// was not carried over is NULL.
+// said of which kernel and boot it is; it keeps build '' and no row in `boot`.
 constexpr const char* kBootSchema = R"(
 CREATE TABLE boot(
   baseline INTEGER PRIMARY KEY REFERENCES baseline(id) ON DELETE CASCADE, release TEXT NOT NULL, boot TEXT NOT NULL,
-  machine TEXT NOT NULL, carried_from INTEGER, settled INTEGER);
+  machine TEXT NOT NULL, carried_from INTEGER);
 CREATE TABLE code_region(
   baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
   owner TEXT NOT NULL, build TEXT NOT NULL, first INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -65,6 +64,18 @@ CREATE TABLE carried_table(
 CREATE TABLE over_reboot(
   baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
   name TEXT NOT NULL, row_key TEXT NOT NULL, column_name TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
+)";
+// From version 4 on. No row: start-up was over when the baseline was taken; `learned` NULL: it still goes on.
+constexpr const char* kStartUpSchema = R"(
+CREATE TABLE start_up(baseline INTEGER PRIMARY KEY REFERENCES baseline(id) ON DELETE CASCADE, learned INTEGER);
+CREATE TABLE start_up_added(
+  baseline INTEGER NOT NULL REFERENCES baseline(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+  is_table INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY(baseline, position)) WITHOUT ROWID;
+)";
+// Version 3 kept that of baselines that were carried over only.
+constexpr const char* kFromVersion3 = R"(
+INSERT INTO start_up SELECT baseline, NULL FROM boot WHERE settled = 0;
+ALTER TABLE boot DROP COLUMN settled;
 )";
 // SQLite adds a column, but takes no UNIQUE away (sqlite.org/lang_altertable.html, section 7). Foreign keys
 // are off meanwhile.
@@ -166,9 +177,11 @@ class Store final : public BaselineStore {
   Result<void> insert_table(std::int64_t baseline, const std::string& name, const StoredTable& table);
   Result<void> insert_text(std::int64_t baseline, const Baseline& from);
   Result<void> insert_boot(std::int64_t baseline, const BootRecord& boot);
+  Result<void> insert_start_up(std::int64_t baseline, const StartUp& start_up);
   Result<std::optional<Baseline>> load_rows(const std::string& guest, const std::string* build);
   Result<std::shared_ptr<const BootRecord>> load_boot(std::int64_t id, const std::string& build);
   Result<void> load_carried(std::int64_t id, Carried& into);
+  Result<std::optional<StartUp>> load_start_up(std::int64_t id);
   Result<void> load_text(std::int64_t id, Baseline& into);
   Result<StoredTable> load_table(std::int64_t id, std::int64_t rows);
   /// `work` inside one transaction; undone if it fails.
@@ -223,6 +236,12 @@ Result<void> Store::prepare_schema(const std::string& path) {
       if (found == 1) RINGSIDE_CHECK(run(kTextSchema));
       RINGSIDE_CHECK(run(kFromVersion2));
       RINGSIDE_CHECK(run(kBootSchema));
+      RINGSIDE_CHECK(run(kStartUpSchema));
+      return run(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
+    }
+    if (found == 3 && application == kApplicationId) {
+      RINGSIDE_CHECK(run(kStartUpSchema));
+      RINGSIDE_CHECK(run(kFromVersion3));
       return run(("PRAGMA user_version = " + std::to_string(kSchemaVersion)).c_str());
     }
     if (found > kSchemaVersion && application == kApplicationId)
@@ -232,6 +251,7 @@ Result<void> Store::prepare_schema(const std::string& path) {
     RINGSIDE_CHECK(run(kSchema));
     RINGSIDE_CHECK(run(kTextSchema));
     RINGSIDE_CHECK(run(kBootSchema));
+    RINGSIDE_CHECK(run(kStartUpSchema));
     const std::string mark = "PRAGMA user_version = " + std::to_string(kSchemaVersion) +
                              "; PRAGMA application_id = " + std::to_string(kApplicationId);
     return run(mark.c_str());
@@ -277,14 +297,12 @@ Result<void> Store::insert(const Baseline& baseline) {
 
 Result<void> Store::insert_boot(std::int64_t baseline, const BootRecord& boot) {
   sqlite3* db = db_.get();
-  Statement head(db, "INSERT INTO boot VALUES(?, ?, ?, ?, ?, ?)");
+  Statement head(db, "INSERT INTO boot VALUES(?, ?, ?, ?, ?)");
   const auto& carried = boot.carried;
-  std::optional<std::int64_t> from, settled;
-  if (carried) {
-    from = carried->from.time_since_epoch().count();
-    settled = carried->settled;
-  }
-  RINGSIDE_CHECK(head.bind(baseline, boot.release, boot.boot, boot.machine, from, settled).step());
+  std::optional<std::int64_t> from;
+  if (carried) from = carried->from.time_since_epoch().count();
+  RINGSIDE_CHECK(head.bind(baseline, boot.release, boot.boot, boot.machine, from).step());
+  if (boot.start_up) RINGSIDE_CHECK(insert_start_up(baseline, *boot.start_up));
   Statement region(db, "INSERT INTO code_region VALUES(?, ?, ?, ?, ?, ?)");
   std::int64_t position = 0;
   for (const auto& one : boot.regions)
@@ -301,6 +319,19 @@ Result<void> Store::insert_boot(std::int64_t baseline, const BootRecord& boot) {
   position = 0;
   for (const auto& one : carried->differences)
     RINGSIDE_CHECK(difference.bind(baseline, position++, one.table, one.key, one.column).step());
+  return {};
+}
+
+Result<void> Store::insert_start_up(std::int64_t baseline, const StartUp& start_up) {
+  std::optional<std::int64_t> learned;
+  if (start_up.learned) learned = start_up.learned->time_since_epoch().count();
+  Statement head(db_.get(), "INSERT INTO start_up VALUES(?, ?)");
+  RINGSIDE_CHECK(head.bind(baseline, learned).step());
+  Statement added(db_.get(), "INSERT INTO start_up_added VALUES(?, ?, ?, ?)");
+  std::int64_t position = 0;
+  for (const auto* all : {&start_up.code, &start_up.tables})
+    for (const auto& name : *all)
+      RINGSIDE_CHECK(added.bind(baseline, position++, std::int64_t{all == &start_up.tables}, name).step());
   return {};
 }
 
@@ -416,8 +447,7 @@ Result<std::optional<Baseline>> Store::load_rows(const std::string& guest, const
 
 /// nullptr: it was stored by a version that did not say.
 Result<std::shared_ptr<const BootRecord>> Store::load_boot(std::int64_t id, const std::string& build) {
-  Statement head(db_.get(),
-                 "SELECT release, boot, machine, carried_from, settled FROM boot WHERE baseline = ?");
+  Statement head(db_.get(), "SELECT release, boot, machine, carried_from FROM boot WHERE baseline = ?");
   RINGSIDE_TRY(const bool found, head.bind(id).step());
   if (!found) return nullptr;
   BootRecord boot{head.text(0), build, head.text(1), head.text(2), {}, {}};
@@ -434,9 +464,9 @@ Result<std::shared_ptr<const BootRecord>> Store::load_boot(std::int64_t id, cons
   if (head.value(3) != Value()) {
     Carried& carried = boot.carried.emplace();
     carried.from = std::chrono::sys_seconds(std::chrono::seconds(head.integer(3)));
-    carried.settled = head.integer(4) != 0;
     RINGSIDE_CHECK(load_carried(id, carried));
   }
+  RINGSIDE_TRY(boot.start_up, load_start_up(id));
   return std::make_shared<const BootRecord>(std::move(boot));
 }
 
@@ -457,6 +487,24 @@ Result<void> Store::load_carried(std::int64_t id, Carried& into) {
     into.differences.push_back({difference.text(0), difference.text(1), difference.text(2)});
   }
   return {};
+}
+
+Result<std::optional<StartUp>> Store::load_start_up(std::int64_t id) {
+  Statement head(db_.get(), "SELECT learned FROM start_up WHERE baseline = ?");
+  RINGSIDE_TRY(const bool found, head.bind(id).step());
+  if (!found) return std::nullopt;
+  StartUp start_up;
+  if (head.value(0) != Value())
+    start_up.learned = std::chrono::sys_seconds(std::chrono::seconds(head.integer(0)));
+  Statement added(db_.get(),
+                  "SELECT is_table, name FROM start_up_added WHERE baseline = ? ORDER BY position");
+  added.bind(id);
+  for (;;) {
+    RINGSIDE_TRY(const bool more, added.step());
+    if (!more) break;
+    (added.integer(0) != 0 ? start_up.tables : start_up.code).push_back(added.text(1));
+  }
+  return start_up;
 }
 
 Result<void> Store::load_text(std::int64_t id, Baseline& into) {

@@ -37,9 +37,17 @@ struct Carried {
   /// columns alone.
   std::map<std::string, std::string> tables;
   std::map<std::string, std::string> anew;  ///< tables that were not, each with the reason
-  /// Whether the guest's own start-up has had its time to set what it sets.
-  bool settled = false;
 };
+
+/// The guest's own start-up goes on after its kernel has booted: it loads modules and sets settings.
+struct StartUp {
+  /// When it had had its time, and what it had added was learned; nullopt: it has not.
+  std::optional<std::chrono::sys_time<std::chrono::seconds>> learned{};
+  std::vector<std::string> code{};    ///< what was added then: modules, kKernelCode
+  std::vector<std::string> tables{};  ///< of which rows were added then
+};
+/// How StartUp::code calls the kernel's image.
+inline constexpr const char* kKernelCode = "the kernel";
 
 /// Which boot a baseline is of.
 struct BootRecord {
@@ -47,7 +55,10 @@ struct BootRecord {
   std::string boot;               ///< tells this boot from every other; empty: the kernel does not tell
   std::string machine;            ///< CPU model, features and accelerator; empty: not known
   std::vector<CodeRegion> regions;
-  std::optional<Carried> carried;  ///< nullopt: all of it was learned at this boot
+  std::optional<Carried> carried{};   ///< nullopt: all of it was learned at this boot
+  std::optional<StartUp> start_up{};  ///< nullopt: that was over when the baseline was taken
+
+  bool still_starts_up() const { return start_up && !start_up->learned; }
 };
 
 /// That of a snapshot, without `machine`. Where there is no Linux, or what is asked for cannot be read, that

@@ -141,10 +141,6 @@ Result<Baseline> carry_over(const Baseline& before, Baseline now) {
   boot.carried = std::move(carried);
   now.boot = std::make_shared<const BootRecord>(boot);
   boot.carried->differences = portable_differences(now, raw);
-  // What start-up sets is looked at once it has had its time.
-  boot.carried->settled =
-      std::none_of(boot.carried->tables.begin(), boot.carried->tables.end(),
-                   [](const auto& one) { return portable_table(one.first)->set_by_start_up; });
   now.boot = std::make_shared<const BootRecord>(std::move(boot));
   return now;
 }
@@ -165,21 +161,6 @@ std::vector<OverReboot> portable_differences(const Baseline& kept, const Baselin
             OfVcpus(fresh->second, both), all);
   }
   return all;
-}
-
-void settle(Baseline& kept, const Baseline& now) {
-  if (!kept.boot || !kept.boot->carried) return;
-  BootRecord boot = *kept.boot;
-  const auto by_start_up = [](const OverReboot& one) {
-    const PortableTable* table = portable_table(one.table);
-    return table != nullptr && table->set_by_start_up;
-  };
-  auto& differences = boot.carried->differences;
-  std::erase_if(differences, by_start_up);
-  for (auto& one : portable_differences(kept, now))
-    if (by_start_up(one)) differences.push_back(std::move(one));
-  boot.carried->settled = true;
-  kept.boot = std::make_shared<const BootRecord>(std::move(boot));
 }
 
 void forget_accepted(Baseline& kept, const Baseline& now) {

@@ -20,10 +20,6 @@ Result<Baseline> carry_over(const Baseline& before, Baseline now);
 /// rows that are new or gone too, where every boot has the same ones.
 std::vector<OverReboot> portable_differences(const Baseline& kept, const Baseline& now);
 
-/// The guest's start-up has had its time: what it sets (PortableTable::set_by_start_up) and differs between
-/// `kept` and `now` by then differs from the boot before.
-void settle(Baseline& kept, const Baseline& now);
-
 /// After something was accepted into `kept`: differences that are none any more are forgotten.
 void forget_accepted(Baseline& kept, const Baseline& now);
 

@@ -54,7 +54,7 @@ RebootWords over_reboot(const Baseline* baseline, const Check& check, const std:
     if (table == nullptr || portable == nullptr || stored == baseline->tables.end()) continue;
     const auto key = portable_key(*table, *portable, names, row);
     if (!key) continue;
-    if (!carried.settled && portable->set_by_start_up &&
+    if (baseline->boot->still_starts_up() && portable->set_by_start_up &&
         is_carried(*table, *portable, stored->second, *key, check))
       return {true, name + " " + *key +
                         " is not as it was before the reboot, but the guest's start-up may still set it"};

@@ -19,9 +19,11 @@ class BootTime : public ::testing::Test {
     auto& btf = kernel_.btf_writer();
     const auto s64 = btf.integer("long long", 8, true), u32 = btf.integer("unsigned int", 4);
     const auto timespec = btf.struct_("timespec64", 16, {{"tv_sec", s64, 0}, {"tv_nsec", s64, 64}});
-    const auto timekeeper =
-        btf.struct_("timekeeper", 48,
-                    {{"wall_to_monotonic", timespec, 64}, {"offs_real", s64, 192}, {"offs_boot", s64, 256}});
+    const auto timekeeper = btf.struct_("timekeeper", 48,
+                                        {{"ktime_sec", s64, 0},
+                                         {"wall_to_monotonic", timespec, 64},
+                                         {"offs_real", s64, 192},
+                                         {"offs_boot", s64, 256}});
     const auto counter = btf.struct_("seqcount_raw_spinlock", 4, {{"sequence", u32, 0}});
     btf.typedef_("seqcount_raw_spinlock_t", counter);
     if (named) btf.struct_("tk_data", 128, {{"seq", counter, 0}, {"timekeeper", timekeeper, 256}});
@@ -53,12 +55,31 @@ TEST_F(BootTime, IsFoundByTypeWhereTheStructHasAName) {
   EXPECT_EQ(found->time_since_epoch().count(), kExpected);
 }
 
+TEST_F(BootTime, HowLongItIsUpStandsBesideIt) {
+  describe(true);
+  const Gva timekeeper = kernel_.define_variable("timekeeper_data", 256) + 32;
+  fill(timekeeper);
+  kernel_.put(timekeeper, std::int64_t{77});
+  ASSERT_TRUE(uptime(kernel_)) << uptime(kernel_).error().message;
+  EXPECT_EQ(*uptime(kernel_), std::chrono::seconds(77));
+}
+
+TEST_F(BootTime, AKernelThatIsUpForThousandsOfYearsSaysNothing) {
+  describe(true);
+  const Gva timekeeper = kernel_.define_variable("timekeeper_data", 256) + 32;
+  fill(timekeeper);
+  kernel_.put(timekeeper, 100 * kSecond);
+  ASSERT_FALSE(uptime(kernel_));
+  EXPECT_EQ(uptime(kernel_).error().code, Errc::mismatch);
+}
+
 TEST_F(BootTime, WhatIsNoTimekeeperIsAMismatch) {
   describe(false);
   fill(kernel_.define_variable("tk_core", 128) + 16);
   const auto found = boot_time(kernel_);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Errc::mismatch);
+  EXPECT_FALSE(uptime(kernel_));
 }
 
 TEST_F(BootTime, IsUnknownWhereTheTimekeeperHasNoSymbol) {

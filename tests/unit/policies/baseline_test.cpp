@@ -181,7 +181,7 @@ TEST(BaselineStore, RemovesAndTellsWhetherThereWasOne) {
 Baseline of_build(const std::string& build, const std::string& boot = "boot") {
   FakeGuest guest;
   Baseline baseline = take_baseline(*guest.snapshot()).value();
-  BootRecord record{"release " + build, build, boot, "machine", {}, {}};
+  BootRecord record{"release " + build, build, boot, "machine", {}};
   record.regions = {{"module nfs text", "src", guest::Gva{0xffffffffc0000000}, 0x4000}};
   baseline.boot = std::make_shared<const BootRecord>(std::move(record));
   return baseline;
@@ -210,8 +210,8 @@ TEST(BaselineStore, KeepsOfWhichBootABaselineIs) {
   record.carried = Carried{std::chrono::sys_seconds(std::chrono::seconds(77)),
                            {{"idt", "vcpu=0 vector=14", "handler"}, {"idt", "vcpu=0 vector=15", ""}},
                            {{"idt", ""}, {"msrs", "some"}},
-                           {{"tss", "why"}},
-                           true};
+                           {{"tss", "why"}}};
+  record.start_up = StartUp{std::chrono::sys_seconds(std::chrono::seconds(99)), {"nfs", "xfs"}, {"idt"}};
   baseline.boot = std::make_shared<const BootRecord>(record);
   ASSERT_TRUE(store->save(baseline));
   const auto loaded = store->load("lab").value();
@@ -224,8 +224,52 @@ TEST(BaselineStore, KeepsOfWhichBootABaselineIs) {
   EXPECT_EQ(loaded->boot->carried->differences, record.carried->differences);
   EXPECT_EQ(loaded->boot->carried->tables, record.carried->tables);
   EXPECT_EQ(loaded->boot->carried->anew, record.carried->anew);
-  EXPECT_TRUE(loaded->boot->carried->settled);
+  ASSERT_TRUE(loaded->boot->start_up);
+  EXPECT_EQ(loaded->boot->start_up->learned, record.start_up->learned);
+  EXPECT_EQ(loaded->boot->start_up->code, record.start_up->code);
+  EXPECT_EQ(loaded->boot->start_up->tables, record.start_up->tables);
   EXPECT_EQ(store->list().value().at(0).carried_from, record.carried->from);
+}
+
+TEST(BaselineStore, KeepsThatTheGuestStillStartsUp) {
+  const Folder folder;
+  Baseline baseline = of_build("a");
+  EXPECT_FALSE(baseline.boot->still_starts_up());
+  BootRecord record = *baseline.boot;
+  record.start_up.emplace();
+  baseline.boot = std::make_shared<const BootRecord>(record);
+  ASSERT_TRUE(BaselineStore::open(folder.file("b.db")).value()->save(baseline));
+  EXPECT_TRUE(BaselineStore::open(folder.file("b.db")).value()->load("lab").value()->boot->still_starts_up());
+}
+
+TEST(BaselineStore, TakesOverWhatVersion3SaidOfStartUp) {
+  const Folder folder;
+  {
+    auto store = BaselineStore::open(folder.file("b.db")).value();
+    for (const char* build : {"learned", "waits", "settled"}) ASSERT_TRUE(store->save(of_build(build)));
+  }
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(folder.file("b.db").c_str(), &raw), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(raw, R"(
+DROP TABLE start_up; DROP TABLE start_up_added;
+ALTER TABLE boot ADD COLUMN settled INTEGER;
+UPDATE boot SET carried_from = 77, settled = b.build = 'settled' FROM baseline AS b
+  WHERE b.id = boot.baseline AND b.build <> 'learned';
+PRAGMA user_version = 3;)",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK)
+      << sqlite3_errmsg(raw);
+  sqlite3_close(raw);
+  auto store = BaselineStore::open(folder.file("b.db"));
+  ASSERT_TRUE(store) << store.error().message;
+  for (const char* build : {"learned", "waits", "settled"}) {
+    const auto loaded = (*store)->load("lab", build).value();
+    ASSERT_TRUE(loaded && loaded->boot) << build;
+    EXPECT_EQ(loaded->boot->still_starts_up(), build == std::string("waits")) << build;
+    EXPECT_EQ(loaded->boot->carried.has_value(), build != std::string("learned")) << build;
+  }
+  ASSERT_TRUE((*store)->save(of_build("waits")));
+  EXPECT_FALSE((*store)->load("lab").value()->boot->still_starts_up());
 }
 
 TEST(BaselineStore, TakesOverAFileOfAnEarlierVersionAndKnowsThatItSaysNothingOfTheBoot) {

@@ -4,6 +4,7 @@
 #include "fake_guest.h"
 #include "policies/engine/carry_report.h"
 #include "policies/engine/evaluator.h"
+#include "policies/engine/start_up.h"
 #include "policies/tables/portability.h"
 
 #include <gmock/gmock.h>
@@ -22,7 +23,7 @@ using ::testing::SizeIs;
 constexpr std::uint64_t kSlide = 0x1a00000;
 
 BootRecord boot_of(const FakeGuest& guest, const std::string& boot) {
-  BootRecord record{"6.1.0-1-amd64", "b1", boot, "tcg max", {}, {}};
+  BootRecord record{"6.1.0-1-amd64", "b1", boot, "tcg max", {}};
   record.regions = {{"", "", guest::Gva{guest.text()}, 0x200000},
                     {"idt", "", guest::Gva{0xfffffe0000000000}, 0x1000}};
   return record;
@@ -119,7 +120,6 @@ TEST(CarryOver, IsQuietOverARebootThatMovedTheKernel) {
   ASSERT_TRUE(carried) << carried.error().message;
   EXPECT_EQ(differences(*carried), "");
   EXPECT_EQ(carried->boot->carried->from, before.taken);
-  EXPECT_TRUE(carried->boot->carried->settled);
   EXPECT_THAT(carried->boot->carried->tables, Contains(Key("idt")));
   EXPECT_THAT(carried->boot->carried->anew, Contains(Key("tss")));
   const auto policies = cpu_policies();
@@ -227,7 +227,7 @@ TEST(CarryOver, IsRefusedBetweenBuilds) {
 Baseline with_settings(const std::string& boot, const std::string& kptr, std::int64_t modules_disabled) {
   Baseline baseline;
   baseline.guest = "lab";
-  BootRecord record{"6.1.0-1-amd64", "b1", boot, "tcg max", {}, {}};
+  BootRecord record{"6.1.0-1-amd64", "b1", boot, "tcg max", {}};
   baseline.boot = std::make_shared<const BootRecord>(std::move(record));
   StoredTable table;
   table.columns = {"name", "value", "number", "normal", "way", "final", "source", "gva"};
@@ -243,17 +243,26 @@ Baseline with_settings(const std::string& boot, const std::string& kptr, std::in
 
 TEST(CarryOver, LetsStartUpSetItsSettingsFirst) {
   // What only rises while the kernel runs begins anew.
-  auto carried = carry_over(with_settings("boot1", "2", 1), with_settings("boot2", "0", 0)).value();
+  const auto young = [] {
+    auto baseline = with_settings("boot2", "0", 0);
+    BootRecord record = *baseline.boot;
+    record.start_up.emplace();
+    baseline.boot = std::make_shared<const BootRecord>(std::move(record));
+    return baseline;
+  };
+  auto carried = carry_over(with_settings("boot1", "2", 1), young()).value();
   EXPECT_EQ(differences(carried),
             "kernel_settings name=kptr_restrict value\n"
             "kernel_settings name=kptr_restrict number\n");
-  EXPECT_FALSE(carried.boot->carried->settled);
+  EXPECT_TRUE(carried.boot->still_starts_up());
   EXPECT_EQ(carried.tables.at("kernel_settings").rows[1][1], Value("0"));
-  settle(carried, with_settings("boot2", "2", 0));
+  ASSERT_TRUE(learn_start_up(carried, with_settings("boot2", "2", 0)));
   EXPECT_EQ(differences(carried), "");
-  EXPECT_TRUE(carried.boot->carried->settled);
-  settle(carried, with_settings("boot2", "1", 0));
+  EXPECT_FALSE(carried.boot->still_starts_up());
+  carried = carry_over(with_settings("boot1", "2", 1), young()).value();
+  ASSERT_TRUE(learn_start_up(carried, with_settings("boot2", "1", 0)));
   EXPECT_THAT(differences(carried), HasSubstr("kptr_restrict value"));
+  EXPECT_EQ(carried.tables.at("kernel_settings").rows[0][1], Value("2"));
   // It is accepted.
   auto accepted = carried;
   accepted.tables = with_settings("boot2", "1", 0).tables;

@@ -128,6 +128,9 @@ Result<Baseline> carry_over(const Baseline& before, Baseline now) {
       carried.anew[name] = "it hangs on the CPU, and QEMU did not say which one the guest has";
     else if (portable->of_machine && then.machine != boot.machine)
       carried.anew[name] = "the guest has another CPU model, other CPU features or another accelerator";
+    else if (portable->set_by_start_up && then.still_starts_up() &&
+             !(then.carried && then.carried->tables.contains(name)))
+      carried.anew[name] = "at the boot before it was seen before the guest's start-up could set it";
     else {
       const PortableRows rows(*table, *portable, old->second, then, boot);
       stored = merged(*table, *portable, old->second, rows, stored, boot, OfVcpus(stored, both));

@@ -17,9 +17,9 @@ bool compares(const Check& check, const std::string& column) {
          check.unchanged->columns.end();
 }
 
-/// Whether what the check compares in the row of that name was carried over.
-bool is_carried(const Table& table, const PortableTable& portable, const StoredTable& stored,
-                const std::string& key, const Check& check) {
+/// Whether what the check compares in the row of that name is portable.
+bool is_portable(const Table& table, const PortableTable& portable, const StoredTable& stored,
+                 const std::string& key, const Check& check) {
   for (const auto& row : stored.rows) {
     if (portable_key(table, portable, stored.columns, row) != key) continue;
     const Value* decider = portable.decides.empty() ? nullptr : cell_of(stored, row, portable.decides);
@@ -40,28 +40,30 @@ bool is_carried(const Table& table, const PortableTable& portable, const StoredT
 
 RebootWords over_reboot(const Baseline* baseline, const Check& check, const std::vector<QueryColumn>& columns,
                         const std::vector<Value>& row) {
-  if (baseline == nullptr || !baseline->boot || !baseline->boot->carried || !check.needs_baseline())
-    return {};
-  const Carried& carried = *baseline->boot->carried;
+  if (baseline == nullptr || !baseline->boot || !check.needs_baseline()) return {};
+  const BootRecord& boot = *baseline->boot;
   std::vector<std::string> names;
   for (const auto& column : columns) names.push_back(column.name);
   for (const auto& name : check.baseline_tables) {
     // What an `unchanged` check looks up beside its own table is not what it is about.
-    if (!carried.tables.contains(name) || (check.unchanged && check.unchanged->table != name)) continue;
+    if (check.unchanged && check.unchanged->table != name) continue;
     const Table* table = find_table(name);
     const PortableTable* portable = portable_table(name);
     const auto stored = baseline->tables.find(name);
     if (table == nullptr || portable == nullptr || stored == baseline->tables.end()) continue;
+    const bool carried = boot.carried && boot.carried->tables.contains(name);
     const auto key = portable_key(*table, *portable, names, row);
     if (!key) continue;
-    if (baseline->boot->still_starts_up() && portable->set_by_start_up &&
-        is_carried(*table, *portable, stored->second, *key, check))
-      return {true, name + " " + *key +
-                        " is not as it was before the reboot, but the guest's start-up may still set it"};
-    for (const auto& one : carried.differences)
+    if (boot.still_starts_up() && portable->set_by_start_up &&
+        is_portable(*table, *portable, stored->second, *key, check))
+      return {true, name + " " + *key + " is not as it was " +
+                        (carried ? "before the reboot" : "when the kernel had booted") +
+                        ", but the guest's start-up may still set it"};
+    if (!carried) continue;
+    for (const auto& one : boot.carried->differences)
       if (one.table == name && one.key == *key && compares(check, one.column))
         return {false, " (changed over a reboot: so it was when the baseline was learned, " +
-                           timestamp(carried.from) + ")"};
+                           timestamp(boot.carried->from) + ")"};
   }
   return {};
 }

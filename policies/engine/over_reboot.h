@@ -10,7 +10,8 @@
 
 namespace ringside::policies {
 
-/// What a baseline that was carried over from an earlier boot says of one violating row.
+/// What a baseline that was carried over from an earlier boot, or that is older than the guest's start-up,
+/// says of one violating row.
 struct RebootWords {
   /// The guest's start-up may still set it: no violation yet, and `words` is why the check is unknown.
   bool waits = false;

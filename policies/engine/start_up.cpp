@@ -94,6 +94,27 @@ bool add_rows(const Table& table, StoredTable& kept, const StoredTable& now, boo
   return in_part || !fresh.empty();
 }
 
+/// Takes over the rows of `now` that start-up sets; whether any of them differs.
+bool take_settings(const Table& table, const PortableTable& portable, StoredTable& kept,
+                   const StoredTable& now) {
+  if (kept.columns != now.columns) return false;
+  std::map<std::string, const Row*> present;
+  for (const auto& row : now.rows)
+    if (const auto key = key_of(table, now, row)) present.emplace(*key, &row);
+  bool any = false;
+  for (auto& row : kept.rows) {
+    const Value* decider = cell_of(kept, row, portable.decides);
+    const auto* text = decider == nullptr ? nullptr : std::get_if<std::string>(decider);
+    const auto found = present.find(key_of(table, kept, row).value_or(""));
+    if (text == nullptr || !portable.by_row.contains(*text) || found == present.end() ||
+        row == *found->second)
+      continue;
+    row = *found->second;
+    any = true;
+  }
+  return any;
+}
+
 /// Addresses in modules that were loaded since can be followed to the next boot.
 void add_regions(BootRecord& kept, const BootRecord& now) {
   std::set<std::string> known;
@@ -134,9 +155,11 @@ Result<void> learn_start_up(Baseline& kept, const Baseline& now) {
     const PortableTable* portable = portable_table(name);
     const auto fresh = now.tables.find(name);
     if (table == nullptr || fresh == now.tables.end()) continue;
-    const bool same_rows =
-        portable != nullptr && portable->same_rows && boot.carried && boot.carried->tables.contains(name);
-    if (add_rows(*table, stored, fresh->second, same_rows)) start_up.tables.push_back(name);
+    const bool carried = portable != nullptr && boot.carried && boot.carried->tables.contains(name);
+    bool changed = add_rows(*table, stored, fresh->second, carried && portable->same_rows);
+    if (portable != nullptr && portable->set_by_start_up && !carried)
+      changed |= take_settings(*table, *portable, stored, fresh->second);
+    if (changed) start_up.tables.push_back(name);
   }
   add_regions(boot, *now.boot);
   kept.boot = std::make_shared<const BootRecord>(boot);

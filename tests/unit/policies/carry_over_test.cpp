@@ -241,16 +241,33 @@ Baseline with_settings(const std::string& boot, const std::string& kptr, std::in
   return baseline;
 }
 
+/// The same before the guest's start-up is over.
+Baseline young(const std::string& boot) {
+  auto baseline = with_settings(boot, "0", 0);
+  BootRecord record = *baseline.boot;
+  record.start_up.emplace();
+  baseline.boot = std::make_shared<const BootRecord>(std::move(record));
+  return baseline;
+}
+
+TEST(CarryOver, TakesNoSettingsFromABootThatWasSeenBeforeTheyWereSet) {
+  const auto first = young("boot1");
+  auto second = carry_over(first, young("boot2")).value();
+  EXPECT_THAT(second.boot->carried->anew, Contains(Key("kernel_settings")));
+  EXPECT_EQ(differences(second), "");
+  ASSERT_TRUE(learn_start_up(second, with_settings("boot2", "2", 0)));
+  EXPECT_EQ(differences(second), "");
+  EXPECT_EQ(second.tables.at("kernel_settings").rows[0][1], Value("2"));
+  // Those that were carried over before are good, whatever the boot in between came to.
+  auto third = carry_over(second, young("boot3")).value();
+  auto fourth = carry_over(third, young("boot4")).value();
+  EXPECT_THAT(fourth.boot->carried->tables, Contains(Key("kernel_settings")));
+  EXPECT_EQ(fourth.tables.at("kernel_settings").rows[0][1], Value("2"));
+}
+
 TEST(CarryOver, LetsStartUpSetItsSettingsFirst) {
   // What only rises while the kernel runs begins anew.
-  const auto young = [] {
-    auto baseline = with_settings("boot2", "0", 0);
-    BootRecord record = *baseline.boot;
-    record.start_up.emplace();
-    baseline.boot = std::make_shared<const BootRecord>(std::move(record));
-    return baseline;
-  };
-  auto carried = carry_over(with_settings("boot1", "2", 1), young()).value();
+  auto carried = carry_over(with_settings("boot1", "2", 1), young("boot2")).value();
   EXPECT_EQ(differences(carried),
             "kernel_settings name=kptr_restrict value\n"
             "kernel_settings name=kptr_restrict number\n");
@@ -259,7 +276,7 @@ TEST(CarryOver, LetsStartUpSetItsSettingsFirst) {
   ASSERT_TRUE(learn_start_up(carried, with_settings("boot2", "2", 0)));
   EXPECT_EQ(differences(carried), "");
   EXPECT_FALSE(carried.boot->still_starts_up());
-  carried = carry_over(with_settings("boot1", "2", 1), young()).value();
+  carried = carry_over(with_settings("boot1", "2", 1), young("boot2")).value();
   ASSERT_TRUE(learn_start_up(carried, with_settings("boot2", "1", 0)));
   EXPECT_THAT(differences(carried), HasSubstr("kptr_restrict value"));
   EXPECT_EQ(carried.tables.at("kernel_settings").rows[0][1], Value("2"));

@@ -8,6 +8,7 @@
 #include "policies/engine/boot_record.h"
 #include "policies/engine/carry_over.h"
 #include "policies/engine/evaluator.h"
+#include "policies/engine/over_reboot.h"
 
 #include <gmock/gmock.h>
 
@@ -233,6 +234,54 @@ TEST(StartUp, OverARebootATableWithTheSameRowsAtEveryBootGetsNone) {
   EXPECT_THAT(kept.tables["idt"].incomplete, IsEmpty());
   EXPECT_EQ(kept.tables["idt"].rows, gates({{1, kHandler}}).rows);
   EXPECT_THAT(kept.boot->carried->differences, ElementsAre(OverReboot{"idt", "vcpu=0 vector=1", "handler"}));
+}
+
+StoredTable settings(const char* kptr, std::int64_t kexec) {
+  const auto row = [](const char* name, const std::string& value, const char* way) {
+    return std::vector<Value>{name, value, Value(std::int64_t{std::stoi(value)}), way};
+  };
+  return {{"name", "value", "number", "way"},
+          {row("kptr_restrict", kptr, "any"), row("kexec_load_disabled", std::to_string(kexec), "rises")},
+          {}};
+}
+
+TEST(StartUp, WhatItSetsIsLearnedWithItAndWhatGoesOneWayOnlyIsNot) {
+  Baseline kept = young();
+  kept.tables["kernel_settings"] = settings("0", 1);
+  Baseline now = later(kept);
+  now.tables["kernel_settings"] = settings("2", 0);
+  ASSERT_TRUE(learn_start_up(kept, now));
+  EXPECT_EQ(kept.tables["kernel_settings"].rows, settings("2", 1).rows);
+  EXPECT_THAT(kept.boot->start_up->tables, ElementsAre("kernel_settings"));
+
+  // What is of the boot before stays, and what is not as it was then is a change over the reboot.
+  kept = carried("kernel_settings", settings("0", 1));
+  ASSERT_TRUE(learn_start_up(kept, now));
+  EXPECT_EQ(kept.tables["kernel_settings"].rows, settings("0", 1).rows);
+  EXPECT_THAT(kept.boot->carried->differences, SizeIs(2)) << "value and number";
+}
+
+TEST(StartUp, WhatItMaySetIsUnknownUntilThenAndWhatItMayNotIsAChange) {
+  Baseline kept = young();
+  kept.tables["kernel_settings"] = settings("0", 1);
+  auto policies = shipped_policies().policies;
+  const auto policy =
+      std::ranges::find_if(policies, [](const Policy& one) { return one.name == "linux-settings"; });
+  ASSERT_NE(policy, policies.end());
+  const auto words = [&](const char* check, std::vector<QueryColumn> columns, std::vector<Value> row) {
+    const auto found =
+        std::ranges::find_if(policy->checks, [&](const Check& one) { return one.id == check; });
+    return over_reboot(&kept, *found, columns, row);
+  };
+  const auto waits = words("unchanged", {{"name", ColumnType::text}}, {"kptr_restrict"});
+  EXPECT_TRUE(waits.waits);
+  EXPECT_THAT(waits.words,
+              HasSubstr("is not as it was when the kernel had booted, but the guest's start-up"));
+  EXPECT_FALSE(words("one-way", {{"name", ColumnType::text}}, {"kexec_load_disabled"}).waits);
+  Baseline now = later(kept);
+  now.tables["kernel_settings"] = settings("0", 1);
+  ASSERT_TRUE(learn_start_up(kept, now));
+  EXPECT_FALSE(words("unchanged", {{"name", ColumnType::text}}, {"kptr_restrict"}).waits);
 }
 
 TEST(StartUp, AChangeWithinItStaysAChange) {

@@ -170,10 +170,17 @@ TEST(Agent, TakesAChangeIntoTheBaselineAndNothingElse) {
   auto booted = Guest::boot(small("6.1-cloud"));
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& guest = **booted;
-  agent.configure(fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [idt, linux-settings]}}\n",
-                              show(guest, folder)));
+  agent.configure(
+      fmt::format("guests: {{sockets: ['{}']}}\npolicies: {{builtIn: [idt, linux-settings]}}\n"
+                  "watching: {{settle: 1s}}\n",
+                  show(guest, folder)));
   ASSERT_NO_FATAL_FAILURE(agent.start());
-  ASSERT_TRUE(Agent::comes_true([&] { return agent.state_of("one") == "watched"; })) << agent.log();
+  // Settings are learned once the guest's start-up has had its time.
+  ASSERT_TRUE(Agent::comes_true([&] {
+    const Json baseline = agent.guest("one")["baseline"];
+    if (!baseline.is_object()) return false;
+    return baseline["start_up"].is_null() || !baseline["start_up"]["learned"].is_null();
+  })) << agent.log();
   ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
   guest.run("echo elsewhere > /proc/sys/kernel/core_pattern");
   ASSERT_TRUE(Agent::comes_true([&] {

@@ -25,9 +25,9 @@ void add_modules(Kernel& kernel, Owners& owners) {
       if (region.kind == ModuleRegionKind::text)
         owners.add({Kind::module_text, region.base, region.size, module.name, module.address});
       // A module that counts as live has it until all that its init began is done; then it gives it up, and
-      // is no longer said to have it (kernel/module/main.c, do_init_module).
-      if (region.kind == ModuleRegionKind::init_text &&
-          (module.state == ModuleState::coming || module.state == ModuleState::live))
+      // is no longer said to have it. One whose init failed is going while it still has it, for as long as a
+      // grace period of RCU takes (kernel/module/main.c, do_init_module).
+      if (region.kind == ModuleRegionKind::init_text && module.state != ModuleState::unformed)
         owners.add({Kind::module_init_text, region.base, region.size, module.name, module.address});
     }
 }

@@ -37,7 +37,8 @@ Result<std::unique_ptr<Guest>> boot(const std::string& kernel) {
   RINGSIDE_TRY(options.more_initramfs, lab_script({"build-attacks", kernel}));
   RINGSIDE_TRY(auto guest, Guest::boot(options));
   const std::string settled = guest->run(
-      "settle 40 12 && echo 1 >/proc/sys/kernel/kexec_load_disabled; (/attacks/write_user harmless "
+      "settle 40 12 && echo 1 >/proc/sys/kernel/kexec_load_disabled; for i in jit_enable jit_kallsyms; do "
+      "echo 1 >/proc/sys/net/core/bpf_$i; done; (/attacks/write_user harmless "  // by default on 64-bit kernels
       ">/dev/null 2>&1 &) ; sleep 1000001 & echo $! >/tmp/victim; unshare -n sleep 1000002 & echo $! "
       ">/tmp/apart; sleep 2; attack ready",
       std::chrono::minutes(6));

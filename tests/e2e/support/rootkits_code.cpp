@@ -21,7 +21,7 @@ std::vector<Rootkit> entry_rootkits() {
       told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table",
            {"(swapoff)", "sys_swapoff+0x4"}),
       module("syscall_dispatch", "", "linux-entry/system-call-dispatch",
-             {"(swapoff)", "hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call",
+             {"(swapoff)", "hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call\\|ia32_sys_call",
              "system calls are dispatched through the table"),
       module("syscall_remap", "", "linux-page-tables/image-moved", {"it leads to"}),
       module("idt_gate", "how=handler", "linux-entry/interrupt-handlers",
@@ -82,15 +82,16 @@ std::vector<Rootkit> code_rootkits() {
 }
 
 std::vector<Rootkit> page_rootkits() {
-  const std::string kHidden = "linux-executable-pages/hidden-code";
-  std::vector<Rootkit> all = {
+  const std::string kHidden = "linux-executable-pages/hidden-code",
+                    kRoot = "root={{SELECT addr('swapper_pg_dir')}}";
+  return {
       module("page_rights", "how=text", "linux-page-tables/writable-code", {"kernel_text"}),
       module("page_rights", "how=text_alias", "linux-page-tables/writable-code", {"vmalloc"}),
       module("page_rights", "how=rodata_alias", "linux-page-tables/writable-rodata", {"vmalloc"}),
       module("page_rights", "how=user", "linux-page-tables/user-page", {"vmalloc"}),
-      told("page_rights", "how=own_half", kVictim, "linux-page-tables/own-kernel-half", {"sleep"}),
+      told("page_rights", "how=own_half", kVictim + " " + kRoot, "linux-page-tables/own-kernel-half", {"sleep"}),
       module("page_rights", "how=idt", "linux-page-tables/writable-idt", {"4096 bytes at"}),
-      module("page_rights", "how=user_half", "linux-page-tables/user-half", {"entry"}),
+      told("page_rights", "how=user_half", kRoot, "linux-page-tables/user-half", {"entry"}),
       module("page_rights", "how=code_moved", "linux-page-tables/code-moved", {"dummy"}),
       module("hidden_code", "how=vmalloc", kHidden, {"4096 bytes", "vmalloc"}),
       module("hidden_code", "how=direct", kHidden, {"4096 bytes", "direct_map"}),
@@ -101,12 +102,6 @@ std::vector<Rootkit> page_rootkits() {
            "prog=0x$(awk '$4 == \"[bpf]\" && $3 ~ /^bpf_prog_/ { print $1; exit }' /proc/kallsyms)",
            "linux-executable-pages/foreign-code", {"bpf_"}),
   };
-  for (auto& kit : all)
-    if (kit.name.ends_with("_half"))
-      kit.narrow = "not written for page tables of 32 bits";
-    else if (kit.name == "bpf_code")
-      kit.narrow = "programs of BPF are not compiled there";
-  return all;
 }
 
 std::vector<Rootkit> tracing_rootkits() {

@@ -21,7 +21,7 @@ std::vector<Rootkit> entry_rootkits() {
       told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table",
            {"(swapoff)", "sys_swapoff+0x4"}),
       module("syscall_dispatch", "", "linux-entry/system-call-dispatch",
-             {"(swapoff)", "hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call\\|ia32_sys_call",
+             {"enters hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call\\|ia32_sys_call",
              "system calls are dispatched through the table"),
       module("syscall_remap", "", "linux-page-tables/image-moved", {"it leads to"}),
       module("idt_gate", "how=handler", "linux-entry/interrupt-handlers",
@@ -66,6 +66,13 @@ std::vector<Rootkit> entry_rootkits() {
 
 std::vector<Rootkit> code_rootkits() {
   const std::string kSites = "linux-text/patch-sites";
+  // Only a 32-bit kernel does not name its table of them.
+  const std::string kJumpLabel =
+      "place={{SELECT CASE bits WHEN 32 THEN (SELECT gva FROM patch_sites WHERE kind = 'jump_label' AND size "
+      "= 5 AND "
+      "region = 'kernel_text' AND actual_code NOT GLOB 'jmp*' AND expected NOT GLOB '* *' LIMIT 1) ELSE 0 "
+      "END FROM "
+      "kernel}}";
   return {
       module("inline_hook", "how=prologue", "linux-text/kernel-code", {kSwapoff, "jmp"}),
       module("inline_hook", "how=middle", "linux-text/kernel-code", {"kernel_kexec+0x3c"}),
@@ -73,7 +80,7 @@ std::vector<Rootkit> code_rootkits() {
       module("alternative", "", "linux-text/kernel-code", {"__get_user_1", "clac"}),
       module("ftrace_site", "how=call", kSites, {kSwapoff, "ftrace", "call"}),
       module("ftrace_site", "how=jump", kSites, {kSwapoff, "ftrace", "jmp"}),
-      module("jump_label", "", kSites, {"jump", "jmp"}),
+      told("jump_label", "", kJumpLabel, kSites, {"jump", "jmp"}),
       module("static_call", "how=trampoline", kSites, {"sched_process_fork"}),
       module("static_call", "how=key", "linux-static-calls/tracepoint-calls",
              {"sched_process_fork", "hooked_call", "module static_call"}),
@@ -83,13 +90,14 @@ std::vector<Rootkit> code_rootkits() {
 
 std::vector<Rootkit> page_rootkits() {
   const std::string kHidden = "linux-executable-pages/hidden-code",
-                    kRoot = "root={{SELECT addr('swapper_pg_dir')}}";
+                    kRoot = "root={{SELECT coalesce(addr('init_top_pgt'), addr('swapper_pg_dir'))}}";
   return {
       module("page_rights", "how=text", "linux-page-tables/writable-code", {"kernel_text"}),
       module("page_rights", "how=text_alias", "linux-page-tables/writable-code", {"vmalloc"}),
       module("page_rights", "how=rodata_alias", "linux-page-tables/writable-rodata", {"vmalloc"}),
       module("page_rights", "how=user", "linux-page-tables/user-page", {"vmalloc"}),
-      told("page_rights", "how=own_half", kVictim + " " + kRoot, "linux-page-tables/own-kernel-half", {"sleep"}),
+      told("page_rights", "how=own_half", kVictim + " " + kRoot, "linux-page-tables/own-kernel-half",
+           {"sleep"}),
       module("page_rights", "how=idt", "linux-page-tables/writable-idt", {"4096 bytes at"}),
       told("page_rights", "how=user_half", kRoot, "linux-page-tables/user-half", {"entry"}),
       module("page_rights", "how=code_moved", "linux-page-tables/code-moved", {"dummy"}),

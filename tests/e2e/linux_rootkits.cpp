@@ -36,9 +36,10 @@ Result<std::unique_ptr<Guest>> boot(const std::string& kernel) {
   options.ready_deadline = std::chrono::minutes(6);
   RINGSIDE_TRY(options.more_initramfs, lab_script({"build-attacks", kernel}));
   RINGSIDE_TRY(auto guest, Guest::boot(options));
+  // A 32-bit kernel compiles programs of BPF, and lists their code, when it is asked to.
   const std::string settled = guest->run(
       "settle 40 12 && echo 1 >/proc/sys/kernel/kexec_load_disabled; for i in jit_enable jit_kallsyms; do "
-      "echo 1 >/proc/sys/net/core/bpf_$i; done; (/attacks/write_user harmless "  // by default on 64-bit kernels
+      "echo 1 >/proc/sys/net/core/bpf_$i; done; (/attacks/write_user harmless "
       ">/dev/null 2>&1 &) ; sleep 1000001 & echo $! >/tmp/victim; unshare -n sleep 1000002 & echo $! "
       ">/tmp/apart; sleep 2; attack ready",
       std::chrono::minutes(6));

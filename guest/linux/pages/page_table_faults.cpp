@@ -128,8 +128,8 @@ class Search {
         add(run.mapping, "it leads to " + to_string(run.mapping.gpa) + " instead of " + to_string(expected));
     };
     mappings_.each_within(identity.image.first, identity.image.size(), compare);
-    // A 32-bit kernel does not tell where its image ends. That is a part of its direct map, all of which leads
-    // to the frames at the same distance (arch/x86/include/asm/page_32.h, __phys_addr_nodebug).
+    // A 32-bit kernel does not tell where its image ends. That is a part of its direct map, all of which
+    // leads to the frames at the same distance (arch/x86/include/asm/page_32.h, __phys_addr_nodebug).
     if (identity.bits == 64) return;
     AddressRegions regions(kernel_);
     for (const x86::LeafRun& run : mappings_.runs())

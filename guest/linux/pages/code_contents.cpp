@@ -125,8 +125,8 @@ Verdict CodeContents::pack(const CodeOwner& owner) {
 }
 
 /// Before packs (5.18) each program has pages of its own: a header of 4 bytes, the code at a random place,
-/// what fixes faults behind it, and filler in between (kernel/bpf/core.c, bpf_jit_binary_alloc). As with packs,
-/// the code itself is taken as it is.
+/// what fixes faults behind it, and filler in between (kernel/bpf/core.c, bpf_jit_binary_alloc). As with
+/// packs, the code itself is taken as it is.
 Verdict CodeContents::program(const CodeOwner& owner) {
   const Verdict unknown{CodeContent::not_checked, "where the program in it begins and ends is not known"};
   const VmallocArea* area = find_area(vmalloc_areas(kernel_), owner.first);

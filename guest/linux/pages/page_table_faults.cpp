@@ -131,6 +131,11 @@ class Search {
     // A 32-bit kernel does not tell where its image ends. That is a part of its direct map, all of which
     // leads to the frames at the same distance (arch/x86/include/asm/page_32.h, __phys_addr_nodebug).
     if (identity.bits == 64) return;
+    if (!kernel_.find_symbol("high_memory")) {
+      listing_.problem(
+          {Errc::unavailable, "this kernel does not tell where its direct map ends (high_memory)"});
+      return;
+    }
     AddressRegions regions(kernel_);
     for (const x86::LeafRun& run : mappings_.runs())
       if (regions.at(run.mapping.gva) == AddressRegion::direct_map) compare(run);

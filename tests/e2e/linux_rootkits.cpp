@@ -3,7 +3,7 @@
 // reported by the check that names it, with place and owner, and is all clean again once it is undone?
 //   RINGSIDE_ROOTKIT_KERNELS="5.10-cloud sid-amd64"   other kernels than the default ones; "all": all of
 //                                                     scripts/lab/fetch-kernel --list
-//   RINGSIDE_ROOTKITS='msr *'                         only attacks of that name
+//   RINGSIDE_ROOTKITS='msr *'                         only attacks of that name; '@(msr *|vdso *)' of several
 #include "tests/e2e/support/chosen_kernels.h"
 #include "tests/e2e/support/kernel_test_name.h"
 #include "tests/e2e/support/program.h"
@@ -23,7 +23,7 @@ namespace {
 
 bool chosen(const Rootkit& kit) {
   const char* pattern = std::getenv("RINGSIDE_ROOTKITS");
-  return pattern == nullptr || ::fnmatch(pattern, kit.name.c_str(), 0) == 0;
+  return pattern == nullptr || ::fnmatch(pattern, kit.name.c_str(), FNM_EXTMATCH) == 0;
 }
 
 /// A guest at rest with the attacks in /attacks, or why there is none.

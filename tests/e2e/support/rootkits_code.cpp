@@ -17,9 +17,8 @@ std::vector<Rootkit> entry_rootkits() {
   const std::string kCpu = "of vCPU ", kOnly64 = "there is no such thing in a 32-bit kernel";
   std::vector<Rootkit> all = {
       told("syscall_entry", "how=module", kTable, "linux-entry/system-call-table",
-           {"(getdents64)", "hooked_getdents64", "module syscall_entry"}),
-      told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table",
-           {"(swapoff)", "sys_swapoff+0x4"}),
+           {"hooked_getdents64", "module syscall_entry"}),
+      told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table", {"sys_swapoff+0x4"}),
       module("syscall_dispatch", "", "linux-entry/system-call-dispatch",
              {"enters hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call\\|ia32_sys_call",
              "system calls are dispatched through the table"),
@@ -70,7 +69,7 @@ std::vector<Rootkit> code_rootkits() {
   const std::string kJumpLabel =
       "place={{SELECT CASE bits WHEN 32 THEN (SELECT gva FROM patch_sites WHERE kind = 'jump_label' AND size "
       "= 5 AND "
-      "region = 'kernel_text' AND actual_code NOT GLOB 'jmp*' AND expected NOT GLOB '* *' LIMIT 1) ELSE 0 "
+      "region = 'kernel_text' AND actual_code NOT GLOB 'jmp*' AND actual_code NOT GLOB '*;*' LIMIT 1) ELSE 0 "
       "END FROM "
       "kernel}}";
   return {

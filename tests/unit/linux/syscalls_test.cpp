@@ -263,7 +263,6 @@ TEST_F(SyscallsOf32BitKernel, TheEntryCodeTellsWhereATableWithoutSymbolIs) {
 TEST_F(SyscallsOf32BitKernel, EntriesOfAModuleDoNotEndATableWithoutSymbol) {
   for (unsigned n = 0; n < 32; ++n) kernel.put_pointer(kTable + n * 4, function(n % 4).value);
   Code(kText + 0x200).hex("8b0485").value(0x600000).hex("ffd0 c3").into(kernel);
-  constexpr Gva kModule{0xd0800000};
   for (const unsigned nr : {3u, 20u, 21u}) hook(nr, kModule);
   const auto table = read(SyscallAbi::ia32);
   ASSERT_EQ(table.entries.size(), 32u);

@@ -33,16 +33,19 @@ const Names& names_of(SyscallAbi abi) {
   return *std::find_if(kAll.begin(), kAll.end(), [&](const Names& one) { return one.abi == abi; });
 }
 
-/// A table that no symbol names: what the entry code indexes must be a table of functions.
+/// A table that no symbol names: what the entry code indexes must be a table of functions. Some may be a
+/// module's, which is what is looked for.
 bool looks_like_table(Kernel& kernel, Gva table) {
-  constexpr unsigned kLooked = 16;
+  constexpr unsigned kLooked = 32, kMostForeign = 8;
   const auto& identity = kernel.identity();
   if (table < identity.image.first) return false;
+  unsigned foreign = 0;
   for (unsigned i = 0; i < kLooked; ++i) {
     const auto handler = kernel.read_pointer(table + i * kernel.pointer_size());
-    if (!handler || !identity.text.contains(*handler)) return false;
+    if (!handler) return false;
+    foreign += identity.text.contains(*handler) ? 0 : 1;
   }
-  return true;
+  return foreign <= kMostForeign;
 }
 
 void look_through(Kernel& kernel, const Names& names, std::string_view entry, SyscallDispatch& dispatch) {

@@ -42,6 +42,7 @@ class Reader {
   std::optional<Gva> function_called(const std::string& name) const;
   Gva behind_accounting(Gva target);
   unsigned table_size(Gva table) const;
+  bool goes_on_behind(Gva entry) const;
   void problem(Error error) {
     if (into_.problems.size() < 16) into_.problems.push_back(std::move(error));
   }
@@ -58,6 +59,20 @@ unsigned Reader::table_size(Gva table) const {
   if (!named) return SyscallTable::kMaxEntries;
   const std::uint64_t most = std::uint64_t{SyscallTable::kMaxEntries} * kernel_.pointer_size();
   return static_cast<unsigned>(bytes_to_next_symbol(kernel_, table, most) / kernel_.pointer_size());
+}
+
+/// Whether a table without a symbol goes on behind an entry that is no function of the kernel: that may be a
+/// module's, and the next ones are system calls. One who changes the last entry hides it.
+bool Reader::goes_on_behind(Gva entry) const {
+  constexpr unsigned kAhead = 64;
+  for (unsigned i = 1; i <= kAhead; ++i) {
+    const auto next = kernel_.read_pointer(entry + i * kernel_.pointer_size());
+    if (!next) return false;
+    if (kernel_.identity().text.contains(*next) &&
+        !syscall_name(syscall_symbol(kernel_, into_.abi, *next)).empty())
+      return true;
+  }
+  return false;
 }
 
 void Reader::read_table() {
@@ -82,8 +97,10 @@ void Reader::read_table() {
         std::memcpy(&value, bytes.data() + std::size_t{i} * pointer, pointer);
         call.handler = Gva{value};
       }
-      // Without a symbol behind it, the table ends where what stands there is no function.
-      if (!bounded && (!call.handler || !kernel_.identity().text.contains(*call.handler))) return;
+      // Without a symbol behind it, the table ends where what stands there is no function, nor goes on.
+      if (!bounded && (!call.handler ||
+                       (!kernel_.identity().text.contains(*call.handler) && !goes_on_behind(*call.entry))))
+        return;
       entries.push_back(std::move(call));
     }
   }

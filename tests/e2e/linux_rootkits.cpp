@@ -3,7 +3,7 @@
 // reported by the check that names it, with place and owner, and is all clean again once it is undone?
 //   RINGSIDE_ROOTKIT_KERNELS="5.10-cloud sid-amd64"   other kernels than the default ones; "all": all of
 //                                                     scripts/lab/fetch-kernel --list
-//   RINGSIDE_ROOTKITS='msr *'                         only attacks of that name
+//   RINGSIDE_ROOTKITS='msr *'                         only attacks of that name; '@(msr *|vdso *)' of several
 #include "tests/e2e/support/chosen_kernels.h"
 #include "tests/e2e/support/kernel_test_name.h"
 #include "tests/e2e/support/program.h"
@@ -23,7 +23,7 @@ namespace {
 
 bool chosen(const Rootkit& kit) {
   const char* pattern = std::getenv("RINGSIDE_ROOTKITS");
-  return pattern == nullptr || ::fnmatch(pattern, kit.name.c_str(), 0) == 0;
+  return pattern == nullptr || ::fnmatch(pattern, kit.name.c_str(), FNM_EXTMATCH) == 0;
 }
 
 /// A guest at rest with the attacks in /attacks, or why there is none.
@@ -36,8 +36,10 @@ Result<std::unique_ptr<Guest>> boot(const std::string& kernel) {
   options.ready_deadline = std::chrono::minutes(6);
   RINGSIDE_TRY(options.more_initramfs, lab_script({"build-attacks", kernel}));
   RINGSIDE_TRY(auto guest, Guest::boot(options));
+  // A 32-bit kernel compiles programs of BPF, and lists their code, when it is asked to.
   const std::string settled = guest->run(
-      "settle 40 12 && echo 1 >/proc/sys/kernel/kexec_load_disabled; (/attacks/write_user harmless "
+      "settle 40 12 && echo 1 >/proc/sys/kernel/kexec_load_disabled; for i in jit_enable jit_kallsyms; do "
+      "echo 1 >/proc/sys/net/core/bpf_$i; done; (/attacks/write_user harmless "
       ">/dev/null 2>&1 &) ; sleep 1000001 & echo $! >/tmp/victim; unshare -n sleep 1000002 & echo $! "
       ">/tmp/apart; sleep 2; attack ready",
       std::chrono::minutes(6));

@@ -125,9 +125,10 @@ Verdict CodeContents::pack(const CodeOwner& owner) {
 }
 
 /// Before packs (5.18) each program has pages of its own: a header of 4 bytes, the code at a random place,
-/// what fixes faults behind it, and filler in between (kernel/bpf/core.c, bpf_jit_binary_alloc).
+/// what fixes faults behind it, and filler in between (kernel/bpf/core.c, bpf_jit_binary_alloc). As with
+/// packs, the code itself is taken as it is.
 Verdict CodeContents::program(const CodeOwner& owner) {
-  const Verdict unknown{CodeContent::not_checked, "what a program was compiled to is not known"};
+  const Verdict unknown{CodeContent::not_checked, "where the program in it begins and ends is not known"};
   const VmallocArea* area = find_area(vmalloc_areas(kernel_), owner.first);
   if (area == nullptr || !area->caller || function_name(kernel_, *area->caller) != "bpf_jit_binary_alloc")
     return unknown;
@@ -149,7 +150,7 @@ Verdict CodeContents::program(const CodeOwner& owner) {
   cover(found->code, found->code_size);
   cover(found->fixups, std::min<std::uint64_t>(found->fixup_count, kMaxBpfCode / kFixup) * kFixup);
   const auto foreign = std::ranges::find_if(bytes, [](std::byte byte) { return byte != std::byte{0xcc}; });
-  if (foreign == bytes.end()) return unknown;
+  if (foreign == bytes.end()) return {CodeContent::ok, {}};
   return judged("at " + to_string(area->start + static_cast<std::uint64_t>(foreign - bytes.begin())) +
                 " stands what is neither the program nor filler");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/pages/page_table_faults.h"
 
+#include "guest/linux/address_regions.h"
 #include "guest/linux/page_cache.h"
 #include "guest/linux/pages/code_owners.h"
 #include "guest/linux/pages/executable_pages.h"
@@ -121,11 +122,24 @@ class Search {
 
   void image_moved() {
     const KernelIdentity& identity = kernel_.identity();
-    mappings_.each_within(identity.image.first, identity.image.size(), [&](const x86::LeafRun& run) {
+    const auto compare = [&](const x86::LeafRun& run) {
       const Gpa expected = identity.image_gpa + (run.mapping.gva - identity.image.first);
       if (run.mapping.gpa != expected)
         add(run.mapping, "it leads to " + to_string(run.mapping.gpa) + " instead of " + to_string(expected));
-    });
+    };
+    mappings_.each_within(identity.image.first, identity.image.size(), compare);
+    // A 32-bit kernel does not tell where its image ends. That is a part of its direct map, all of which
+    // leads to the frames at the same distance (arch/x86/include/asm/page_32.h, __phys_addr_nodebug).
+    if (identity.bits == 64) return;
+    if (!kernel_.find_symbol("high_memory")) {
+      listing_.problem(
+          {Errc::unavailable, "this kernel does not tell where its direct map ends (high_memory)"});
+      return;
+    }
+    AddressRegions regions(kernel_);
+    for (const x86::LeafRun& run : mappings_.runs())
+      if (regions.at(run.mapping.gva) == AddressRegion::direct_map) compare(run);
+    if (regions.problem()) listing_.problem(*regions.problem());
   }
 
   /// Executable memory of vmalloc consists of the pages that its area lists.

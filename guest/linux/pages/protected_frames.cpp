@@ -10,6 +10,8 @@ namespace ringside::guest::linux {
 namespace {
 
 constexpr std::size_t kMaxFrames = 1u << 20;
+/// Most bytes from the end of a 32-bit kernel's text to that of its kallsyms: there are some three million.
+constexpr std::uint64_t kMaxRodata32 = std::uint64_t{64} << 20;
 
 Gva page_end(Gva gva) {
   return page_of(gva + (kPageSize - 1));
@@ -22,7 +24,9 @@ class Collector {
   /// Frames that the image has at [first, end), wherever that is mapped now.
   void add_image(Gva first, Gva end, const char* what) {
     const KernelIdentity& identity = kernel_.identity();
-    if (first < identity.image.first || end <= first || !identity.image.contains(first)) return;
+    if (first < identity.image.first || end <= first) return;
+    // A 32-bit kernel does not tell where its image ends; what follows its text has frames that follow too.
+    if (identity.bits == 64 && !identity.image.contains(first)) return;
     add({identity.image_gpa + (first - identity.image.first), end - first, first, what});
   }
   /// Frames that are mapped at [first, first + size), rounded to pages.
@@ -88,9 +92,10 @@ void collect_rodata(Kernel& kernel, Collector& into) {
   } else {
     // Without symbols for data: kallsyms itself is read-only data, and follows the text.
     const std::uint64_t tables = kernel.symbols().tables_start().value + kernel.slide();
-    const Gva tables_end = page_of(Gva{tables + kernel.symbols().tables_bytes().size()});
-    if (identity.image.contains(tables_end))
-      into.add_image(page_end(identity.text.end), tables_end, "the kernel's read-only data");
+    const Gva text_end = page_end(identity.text.end),
+              tables_end = page_of(Gva{tables + kernel.symbols().tables_bytes().size()});
+    if (identity.bits == 64 ? identity.image.contains(tables_end) : tables_end - text_end < kMaxRodata32)
+      into.add_image(text_end, tables_end, "the kernel's read-only data");
     into.listing.problem(
         {Errc::unavailable,
          "this kernel does not tell where its read-only data ends: what lies behind its own symbols "

@@ -18,7 +18,8 @@
 #endif
 
 NOBODY_SYMBOLS;
-KERNEL_SYMBOL(keyboard_notifier_list);
+KERNEL_SYMBOL(register_keyboard_notifier);
+KERNEL_SYMBOL(unregister_keyboard_notifier);
 VARIANT("nobody");
 static char *chain = "die";
 module_param(chain, charp, 0);
@@ -33,7 +34,7 @@ static struct nmiaction nmi = {.name = "ringside"};
 
 static int change(bool add)
 {
-	struct atomic_notifier_head *keyboard = (void *)keyboard_notifier_list_at;
+	unsigned long keyboard = add ? register_keyboard_notifier_at : unregister_keyboard_notifier_at;
 
 	if (strcmp(chain, "die") == 0)
 		return add ? register_die_notifier(&block) : unregister_die_notifier(&block);
@@ -58,8 +59,7 @@ static int change(bool add)
 		return __register_nmi_handler(NMI_LOCAL, &nmi);
 	}
 	if (strcmp(chain, "keyboard") == 0 && keyboard)
-		return add ? atomic_notifier_chain_register(keyboard, &block)
-			   : atomic_notifier_chain_unregister(keyboard, &block);
+		return ((int (*)(struct notifier_block *))keyboard)(&block);
 	return -ENOENT;
 }
 

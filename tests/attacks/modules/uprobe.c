@@ -25,8 +25,8 @@ static struct uprobe *__maybe_unused registered;
 static int __init find(void)
 {
 	struct file *file = filp_open("/bin/lab", O_RDONLY, 0);
-	Elf64_Ehdr header;
-	Elf64_Phdr segment;
+	struct elfhdr header;
+	struct elf_phdr segment;
 	loff_t at = 0;
 	int i;
 

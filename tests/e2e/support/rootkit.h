@@ -14,8 +14,8 @@ struct Rootkit {
   std::string load, undo;
   std::string check;              ///< "policy/check" that must report it
   std::vector<std::string> says;  ///< in its message: place and owner ("module -": nobody)
-  /// A symbol of /proc/kallsyms that kernels have in which there is such a thing to attack, and why others
-  /// have none. Empty: all have it.
+  /// A symbol of /proc/kallsyms that kernels have in which there is such a thing to attack (a basic regular
+  /// expression), and why others have none. Empty: all have it.
   std::string needs, otherwise;
   /// Why a 32-bit kernel may have nothing to attack though the check can tell. Empty: then it is a miss.
   std::string narrow = {};

@@ -176,7 +176,7 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     const auto reason = narrow_ ? unknown(kit.check) : std::string();
     if (reason && !reason->empty()) {
       outcome.kind = Outcome::Kind::unknown;
-      outcome.message = *reason;
+      outcome.message = fmt::format("{} (not attacked: {})", *reason, why.substr(0, why.find('\n')));
     } else if (narrow_ && !kit.narrow.empty()) {
       outcome.kind = Outcome::Kind::absent;
       outcome.message = kit.narrow;

@@ -17,11 +17,10 @@ std::vector<Rootkit> entry_rootkits() {
   const std::string kCpu = "of vCPU ", kOnly64 = "there is no such thing in a 32-bit kernel";
   std::vector<Rootkit> all = {
       told("syscall_entry", "how=module", kTable, "linux-entry/system-call-table",
-           {"(getdents64)", "hooked_getdents64", "module syscall_entry"}),
-      told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table",
-           {"(swapoff)", "sys_swapoff+0x4"}),
+           {"hooked_getdents64", "module syscall_entry"}),
+      told("syscall_entry", "how=middle", kTable, "linux-entry/system-call-table", {"sys_swapoff+0x4"}),
       module("syscall_dispatch", "", "linux-entry/system-call-dispatch",
-             {"(swapoff)", "hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call",
+             {"enters hooked_swapoff", "module syscall_dispatch"}, "x64_sys_call\\|ia32_sys_call",
              "system calls are dispatched through the table"),
       module("syscall_remap", "", "linux-page-tables/image-moved", {"it leads to"}),
       module("idt_gate", "how=handler", "linux-entry/interrupt-handlers",
@@ -66,6 +65,13 @@ std::vector<Rootkit> entry_rootkits() {
 
 std::vector<Rootkit> code_rootkits() {
   const std::string kSites = "linux-text/patch-sites";
+  // Only a 32-bit kernel does not name its table of them.
+  const std::string kJumpLabel =
+      "place={{SELECT CASE bits WHEN 32 THEN (SELECT gva FROM patch_sites WHERE kind = 'jump_label' AND size "
+      "= 5 AND "
+      "region = 'kernel_text' AND actual_code NOT GLOB 'jmp*' AND actual_code NOT GLOB '*;*' LIMIT 1) ELSE 0 "
+      "END FROM "
+      "kernel}}";
   return {
       module("inline_hook", "how=prologue", "linux-text/kernel-code", {kSwapoff, "jmp"}),
       module("inline_hook", "how=middle", "linux-text/kernel-code", {"kernel_kexec+0x3c"}),
@@ -73,7 +79,7 @@ std::vector<Rootkit> code_rootkits() {
       module("alternative", "", "linux-text/kernel-code", {"__get_user_1", "clac"}),
       module("ftrace_site", "how=call", kSites, {kSwapoff, "ftrace", "call"}),
       module("ftrace_site", "how=jump", kSites, {kSwapoff, "ftrace", "jmp"}),
-      module("jump_label", "", kSites, {"jump", "jmp"}),
+      told("jump_label", "", kJumpLabel, kSites, {"jump", "jmp"}),
       module("static_call", "how=trampoline", kSites, {"sched_process_fork"}),
       module("static_call", "how=key", "linux-static-calls/tracepoint-calls",
              {"sched_process_fork", "hooked_call", "module static_call"}),
@@ -82,15 +88,17 @@ std::vector<Rootkit> code_rootkits() {
 }
 
 std::vector<Rootkit> page_rootkits() {
-  const std::string kHidden = "linux-executable-pages/hidden-code";
-  std::vector<Rootkit> all = {
+  const std::string kHidden = "linux-executable-pages/hidden-code",
+                    kRoot = "root={{SELECT coalesce(addr('init_top_pgt'), addr('swapper_pg_dir'))}}";
+  return {
       module("page_rights", "how=text", "linux-page-tables/writable-code", {"kernel_text"}),
       module("page_rights", "how=text_alias", "linux-page-tables/writable-code", {"vmalloc"}),
       module("page_rights", "how=rodata_alias", "linux-page-tables/writable-rodata", {"vmalloc"}),
       module("page_rights", "how=user", "linux-page-tables/user-page", {"vmalloc"}),
-      told("page_rights", "how=own_half", kVictim, "linux-page-tables/own-kernel-half", {"sleep"}),
+      told("page_rights", "how=own_half", kVictim + " " + kRoot, "linux-page-tables/own-kernel-half",
+           {"sleep"}),
       module("page_rights", "how=idt", "linux-page-tables/writable-idt", {"4096 bytes at"}),
-      module("page_rights", "how=user_half", "linux-page-tables/user-half", {"entry"}),
+      told("page_rights", "how=user_half", kRoot, "linux-page-tables/user-half", {"entry"}),
       module("page_rights", "how=code_moved", "linux-page-tables/code-moved", {"dummy"}),
       module("hidden_code", "how=vmalloc", kHidden, {"4096 bytes", "vmalloc"}),
       module("hidden_code", "how=direct", kHidden, {"4096 bytes", "direct_map"}),
@@ -101,12 +109,6 @@ std::vector<Rootkit> page_rootkits() {
            "prog=0x$(awk '$4 == \"[bpf]\" && $3 ~ /^bpf_prog_/ { print $1; exit }' /proc/kallsyms)",
            "linux-executable-pages/foreign-code", {"bpf_"}),
   };
-  for (auto& kit : all)
-    if (kit.name.ends_with("_half"))
-      kit.narrow = "not written for page tables of 32 bits";
-    else if (kit.name == "bpf_code")
-      kit.narrow = "programs of BPF are not compiled there";
-  return all;
 }
 
 std::vector<Rootkit> tracing_rootkits() {

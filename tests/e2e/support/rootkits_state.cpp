@@ -61,8 +61,9 @@ std::vector<Rootkit> setting_rootkits() {
       setting("core_pattern", "'text=|/tmp/x'", "linux-settings/core-dumps"),
       setting("kernel_set_to_readonly", "number=0", "linux-settings/read-only"),
       setting("tainted_mask", "number=0 size={{SELECT bits / 8 FROM kernel}}", "linux-settings/taints"),
-      told("setting", "number=0 size=8",
-           "place={{SELECT gva FROM kernel_settings WHERE name = 'tainted_mask'}}",
+      told("setting", "number=0",
+           "size={{SELECT bits / 8 FROM kernel}} place={{SELECT gva FROM kernel_settings WHERE name = "
+           "'tainted_mask'}}",
            "linux-modules/taint-cleared", {"kernel.tainted lacks", "which module setting"}),
       setting("sysctl_unprivileged_bpf_disabled", "number=0", kLoosened),
       setting("kptr_restrict", "number=2", kUnchanged),

@@ -37,7 +37,7 @@ std::vector<Rootkit> subsystem_rootkits() {
                        {"module_notify_list", "hooked_notifier", "module notifier"}));
   all.push_back(module("notifier", "how=module chain=keyboard", "linux-notifiers/keyboard-and-modules",
                        {"keyboard_notifier_list", "hooked_notifier", "module notifier"},
-                       "keyboard_notifier_list", "this kernel has no keyboard"));
+                       "register_keyboard_notifier", "this kernel has no keyboard"));
   const std::vector<Rootkit> more = {
       module("netfilter", "", "linux-network-hooks/netfilter", {"ipv4 LOCAL_IN", kNobody}),
       module("packet_handler", "", "linux-network-hooks/packet-handlers", {"34997", kNobody}),

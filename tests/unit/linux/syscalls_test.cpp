@@ -260,6 +260,19 @@ TEST_F(SyscallsOf32BitKernel, TheEntryCodeTellsWhereATableWithoutSymbolIs) {
   EXPECT_EQ(table.entries[3].name, "newstat");
 }
 
+TEST_F(SyscallsOf32BitKernel, EntriesOfAModuleDoNotEndATableWithoutSymbol) {
+  for (unsigned n = 0; n < 32; ++n) kernel.put_pointer(kTable + n * 4, function(n % 4).value);
+  Code(kText + 0x200).hex("8b0485").value(0x600000).hex("ffd0 c3").into(kernel);
+  for (const unsigned nr : {3u, 20u, 21u}) hook(nr, kModule);
+  const auto table = read(SyscallAbi::ia32);
+  ASSERT_EQ(table.entries.size(), 32u);
+  for (const unsigned nr : {3u, 20u, 21u}) {
+    EXPECT_EQ(table.entries[nr].real_handler, kModule);
+    EXPECT_EQ(table.entries[nr].name, "");
+  }
+  EXPECT_EQ(table.entries[31].name, "newstat");
+}
+
 TEST_F(SyscallsOf32BitKernel, WithoutTableAndSwitchItSaysSo) {
   const auto none = read_syscalls(kernel, SyscallAbi::ia32);
   ASSERT_FALSE(none);

@@ -46,8 +46,10 @@ Result<std::unique_ptr<AttackRange>> AttackRange::open(LiveGuest& live) {
   RINGSIDE_TRY(auto* kernel, guest::linux::Kernel::of(*snapshot));
   for (const auto& [check, result] : verdicts) {
     if (result.verdict == Verdict::violated) range->before_[check] = messages_of(result);
-    if (result.verdict == Verdict::unknown && kernel->identity().bits == 32)
+    if (kernel->identity().bits != 32) continue;
+    if (result.verdict == Verdict::unknown)
       range->unknown_[check] = result.reasons.empty() ? "no reason given" : result.reasons.front();
+    if (result.verdict == Verdict::not_applicable) range->not_for_it_.insert(check);
   }
   return range;
 }
@@ -108,6 +110,10 @@ void AttackRange::judge(const Attack& attack, const Verdicts& verdicts, Outcome&
 
 AttackRange::Outcome AttackRange::run(const Attack& attack) {
   Outcome outcome;
+  if (not_for_it_.contains(attack.check)) {
+    outcome.applies = false;
+    return outcome;
+  }
   const auto attempt = [&]() -> Result<void> {
     std::vector<LiveGuest::PhysicalWrite> writes;
     {

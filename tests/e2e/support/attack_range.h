@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ class AttackRange {
   std::unique_ptr<policies::Database> database_;
   std::map<std::string, std::vector<std::string>> before_;
   std::map<std::string, std::string> unknown_;  ///< of a 32-bit kernel: what cannot be told of it, and why
+  std::set<std::string> not_for_it_;            ///< of a 32-bit kernel: checks that are not for such a guest
 };
 
 }  // namespace ringside::lab

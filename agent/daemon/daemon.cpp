@@ -253,11 +253,24 @@ void Daemon::Impl::turn() {
     log::warning("old findings: " + forgotten.error().message);
 }
 
+namespace {
+
+/// What a look reads is copied, megabytes at a time, and most of it let go again. By itself the C library
+/// puts blocks as large as any that was freed before among the small ones, where holes stay (mallopt(3),
+/// M_MMAP_THRESHOLD); with a size of ours each goes back at once.
+void keep_large_blocks_apart() {
+  constexpr int kLarge = 256 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+}
+
+}  // namespace
+
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Daemon::~Daemon() = default;
 
 Attempt<std::unique_ptr<Daemon>> Daemon::start(Options options,
                                                std::vector<policies::Diagnostic>& diagnostics) {
+  keep_large_blocks_apart();
   auto impl = std::make_unique<Impl>(std::move(options));
   RINGSIDE_CHECK(impl->open(diagnostics));
   return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));

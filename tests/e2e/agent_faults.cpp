@@ -62,8 +62,8 @@ std::function<std::optional<Json>(const Json&)> instead(const std::string& line,
 
 TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
   ASSERT_NO_FATAL_FAILURE(watch_real_guest("watching: {connectTimeout: 2s}\n"));
-  const MostMemory most(agent_.pid());
-  const auto before = most.mib();
+  const MemoryRange memory(agent_.pid());
+  const auto before = memory.most();
   fake("garbage", [](auto& peer) {
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
     peer.stay();
@@ -141,8 +141,8 @@ TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
   EXPECT_GT(fakes_["endless"]->most_sent(), 0u);
   EXPECT_LT(fakes_["endless-later"]->most_sent(), 32u << 20);
   EXPECT_GT(fakes_["endless-later"]->most_sent(), 1u << 20);
-  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", most.mib(), before);
-  EXPECT_LT(most.mib(), before + 96);  // the longest message, and room to read it into
+  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", memory.most(), before);
+  EXPECT_LT(memory.most(), before + 96);  // the longest message, and room to read it into
   ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   const double busy = load(seconds(3));
   std::cout << fmt::format("{:.0f} % of a core\n", 100 * busy);
@@ -152,8 +152,8 @@ TEST_F(AgentFaults, MonitorsThatNeverBecomeOne) {
 
 TEST_F(AgentFaults, MonitorsThatLie) {
   ASSERT_NO_FATAL_FAILURE(watch_real_guest());
-  const MostMemory most(agent_.pid());
-  const auto before = most.mib();
+  const MemoryRange memory(agent_.pid());
+  const auto before = memory.most();
   fake("addresses-of-nothing", [](auto& peer) {
     converse(peer, instead("gpa2hva", "Host virtual address for 0x0 (pc.ram) is 0x10\r\n"));
   });
@@ -171,8 +171,8 @@ TEST_F(AgentFaults, MonitorsThatLie) {
                       {"short-lived", "closed the connection"}});
   each_says("booting", {{"nonsense-registers", "could not be read"}});
   is_patient(seconds(3), 3);
-  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", most.mib(), before);
-  EXPECT_LT(most.mib(), before + 96);
+  std::cout << fmt::format("{:.0f} MiB at most, {:.0f} before\n", memory.most(), before);
+  EXPECT_LT(memory.most(), before + 96);
   ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   ASSERT_NO_FATAL_FAILURE(agent_.stop());
 }
@@ -196,8 +196,8 @@ TEST_F(AgentFaults, MonitorsThatTakeTheirTime) {
 
 TEST_F(AgentFaults, MonitorsThatNeverStopTelling) {
   ASSERT_NO_FATAL_FAILURE(watch_real_guest());
-  const MostMemory most(agent_.pid());
-  const auto before = most.mib();
+  const MemoryRange memory(agent_.pid());
+  const auto before = memory.most();
   const auto event = [](const char* name) {
     return fmt::format(R"({{"timestamp": {{"seconds": 1, "microseconds": 2}}, "event": "{}", "data": {{}}}})"
                        "\r\n",
@@ -224,10 +224,10 @@ TEST_F(AgentFaults, MonitorsThatNeverStopTelling) {
   })) << agent_.log();
   ASSERT_NO_FATAL_FAILURE(real_guest_is_unharmed());
   const double busy = load(seconds(3));
-  std::cout << fmt::format("{:.0f} % of a core, {:.0f} MiB at most, {:.0f} before\n", 100 * busy, most.mib(),
-                           before);
+  std::cout << fmt::format("{:.0f} % of a core, {:.0f} MiB at most, {:.0f} before\n", 100 * busy,
+                           memory.most(), before);
   EXPECT_LT(busy, 0.6);
-  EXPECT_LT(most.mib(), before + 96);
+  EXPECT_LT(memory.most(), before + 96);
   for (const auto& [name, count] : connections()) EXPECT_EQ(count, 1u) << name;
   // A guest that resets itself over and over is told of once.
   const std::string log = agent_.log();

@@ -112,23 +112,35 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
   std::this_thread::sleep_for(std::min<seconds>(length / 4, seconds(60)));
   const Use before = use_of(agent.pid());
   const auto begin = steady_clock::now();
-  for (auto next = begin; steady_clock::now() - begin < length;) {
-    if (steady_clock::now() >= next) {
-      members[1].guest->qmp().execute("system_reset");
-      next += seconds(30);
+  // Each boot is evaluated from nothing, which takes tens of megabytes for seconds: what is kept shows
+  // between.
+  const auto window = std::min(length / 4, seconds(120));
+  auto next_reset = begin;
+  const auto watch_for = [&](steady_clock::duration time) {
+    const MemoryRange memory(agent.pid());
+    for (const auto end = steady_clock::now() + time; steady_clock::now() < end;) {
+      if (steady_clock::now() >= next_reset) {
+        members[1].guest->qmp().execute("system_reset");
+        next_reset += seconds(30);
+      }
+      std::this_thread::sleep_for(seconds(1));
     }
-    std::this_thread::sleep_for(seconds(1));
-  }
+    return std::pair(memory.least(), memory.most());
+  };
+  const auto [least_at_first, most_at_first] = watch_for(window);
+  watch_for(length - 2 * window);
+  const auto [least_at_last, most_at_last] = watch_for(window);
   const double watched = std::chrono::duration<double>(steady_clock::now() - begin).count();
   const Use after = use_of(agent.pid());
   const Json status = agent.json({"status"});
   const auto all = static_cast<double>(watched_guests);
   std::cout << fmt::format(
-      "{} guests{}, {:.0f} s: {:.2f} % of a core a guest, {:.0f} MiB a guest ({:.0f} at first), {} ticks, {} "
-      "missed\n",
+      "{} guests{}, {:.0f} s: {:.2f} % of a core a guest, {:.0f} to {:.0f} MiB a guest (at first {:.0f} to "
+      "{:.0f}), "
+      "{} ticks, {} missed\n",
       watched_guests, domain.host ? ", one of libvirt" : "", watched,
-      100 * (after.cpu_seconds - before.cpu_seconds) / watched / all, after.anonymous_mib / all,
-      before.anonymous_mib / all, status["scheduler"]["ticks"].get<int>(),
+      100 * (after.cpu_seconds - before.cpu_seconds) / watched / all, least_at_last / all, most_at_last / all,
+      least_at_first / all, most_at_first / all, status["scheduler"]["ticks"].get<int>(),
       status["scheduler"]["missed"].get<int>());
 
   for (const Json& finding : agent.findings({"--severity", "medium"})) ADD_FAILURE() << finding.dump(2);
@@ -138,7 +150,7 @@ TEST(AgentFleet, IsWatchedWithoutAWordUntilSomebodyTampers) {
   }
   // In the first minutes caches still fill.
   if (length >= seconds(600)) {
-    EXPECT_LE(after.anonymous_mib, before.anonymous_mib * 1.05);
+    EXPECT_LE(least_at_last, least_at_first * 1.05);
   }
 
   // Each in turn.

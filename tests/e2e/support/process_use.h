@@ -36,20 +36,23 @@ inline Use use_of(pid_t pid) {
   return use;
 }
 
-/// Watches how much memory of its own a process has at most.
-class MostMemory {
+/// Watches between what bounds the memory of its own of a process moves.
+class MemoryRange {
  public:
-  explicit MostMemory(pid_t pid)
-      : most_(use_of(pid).anonymous_mib), thread_([this, pid](std::stop_token stop) {
+  explicit MemoryRange(pid_t pid)
+      : least_(use_of(pid).anonymous_mib), most_(least_.load()), thread_([this, pid](std::stop_token stop) {
           while (!stop.stop_requested()) {
-            most_ = std::max(most_.load(), use_of(pid).anonymous_mib);
+            const double now = use_of(pid).anonymous_mib;
+            least_ = std::min(least_.load(), now);
+            most_ = std::max(most_.load(), now);
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
           }
         }) {}
-  double mib() const { return most_; }
+  double least() const { return least_; }
+  double most() const { return most_; }
 
  private:
-  std::atomic<double> most_;
+  std::atomic<double> least_, most_;
   std::jthread thread_;
 };
 

@@ -3,8 +3,11 @@
 #include "tests/e2e/support/agent.h"
 
 #include <gmock/gmock.h>
+#include <sys/uio.h>
 
 #include <regex>
+#include <stdexcept>
+#include <thread>
 
 namespace ringside::lab {
 namespace {
@@ -14,9 +17,9 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// Two bytes of the code of a module, in QEMU's memory.
-IdtGate code_in(Guest& guest, const std::string& symbol, std::uint64_t offset) {
-  const std::string line = guest.run("grep ' t " + symbol + "\\s' /proc/kallsyms");
+/// What stands `offset` bytes behind a symbol of the guest, in QEMU's memory.
+IdtGate memory_at(Guest& guest, const std::string& symbol, std::uint64_t offset = 0) {
+  const std::string line = guest.run("grep -E ' [tTdDbB] " + symbol + "(\\s|$)' /proc/kallsyms");
   const auto number = [](const std::string& text, const char* pattern) {
     std::smatch match;
     if (!std::regex_search(text, match, std::regex(pattern)))
@@ -27,6 +30,18 @@ IdtGate code_in(Guest& guest, const std::string& symbol, std::uint64_t offset) {
   const std::uint64_t gpa =
       number(guest.qmp().hmp(fmt::format("gva2gpa {:#x}", gva), 0), "gpa: *(0x[0-9a-f]+)");
   return {guest.pid(), number(guest.qmp().hmp(fmt::format("gpa2hva {:#x}", gpa), 0), "is 0x([0-9a-f]+)")};
+}
+
+/// Writes the number there; gives the one that stood there before.
+int exchange(const IdtGate& place, int number) {
+  int before = 0;
+  const iovec local{&before, sizeof before}, remote{reinterpret_cast<void*>(place.hva), sizeof before};
+  if (process_vm_readv(place.qemu, &local, 1, &remote, 1, 0) != sizeof before)
+    throw std::runtime_error("cannot read the guest's memory");
+  const iovec other{&number, sizeof number};
+  if (process_vm_writev(place.qemu, &other, 1, &remote, 1, 0) != sizeof number)
+    throw std::runtime_error("cannot write to the guest's memory");
+  return before;
 }
 
 class AgentStartUp : public testing::Test {
@@ -114,7 +129,7 @@ TEST_F(AgentStartUp, WhatItAddsIsLearnedAndNoChange) {
   EXPECT_THAT(kinds(), Each("violation"));
 
   // The module's code is compared with what was learned.
-  const IdtGate code = code_in(guest, "dummy_xmit", 0x10);
+  const IdtGate code = memory_at(guest, "dummy_xmit", 0x10);
   code.flip();
   ASSERT_TRUE(Agent::comes_true([&] { return is_open("module-code"); })) << agent_.guests().dump(2);
   EXPECT_THAT(finding("module-code")["message"].get<std::string>(), HasSubstr("of dummy at 0x"));
@@ -123,6 +138,41 @@ TEST_F(AgentStartUp, WhatItAddsIsLearnedAndNoChange) {
   ASSERT_TRUE(Agent::comes_true([&] { return !is_open("module-code") && !is_open("gates-unchanged"); }))
       << agent_.findings().dump(2);
   EXPECT_EQ(agent_.ask({"evidence", "verify"}).status, 0);
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
+TEST_F(AgentStartUp, LastsAsLongAsTheKernelSaysAndComesWithEachBoot) {
+  auto booted = Guest::boot(small("6.1-cloud"));
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  // As a guest is that has a small share of a CPU only: its IDT stands long before it has booted.
+  constexpr int kScheduling = 1;  // include/linux/kernel.h, enum system_states
+  const IdtGate system_state = memory_at(guest, "system_state");
+  const int running = exchange(system_state, kScheduling);
+  configure(guest, "settle: 1s, blindAfter: 1s", "idt, linux-text");
+  ASSERT_NO_FATAL_FAILURE(agent_.start());
+  // Registers that stand still would be enough for a kernel that says nothing: looks.cpp, kSettle.
+  const auto longer_than_registers_settle = std::chrono::steady_clock::now() + std::chrono::seconds(35);
+  while (std::chrono::steady_clock::now() < longer_than_registers_settle) {
+    const std::string state = agent_.state_of("one");
+    ASSERT_TRUE(state.empty() || state == "attaching" || state == "booting") << state << agent_.log();
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(agent_.state_of("one"), "booting");
+  EXPECT_THAT(kinds(), IsEmpty());
+  EXPECT_EQ(exchange(system_state, running), kScheduling);
+  const auto settled = [&] { return agent_.state_of("one") == "watched" && is_learned() && says_all(); };
+  ASSERT_TRUE(Agent::comes_true(settled)) << agent_.log() << agent_.guests().dump(2);
+  const Json first = start_up()["learned"];
+
+  ASSERT_TRUE(guest.qmp().execute("system_reset").has_value());
+  const auto ready = guest.console().read_until("RINGSIDE LAB READY", std::chrono::minutes(3));
+  ASSERT_TRUE(ready.has_value()) << ready.error().message;
+  ASSERT_TRUE(Agent::comes_true([&] { return settled() && start_up()["learned"] != first; }))
+      << agent_.log() << agent_.guests().dump(2);
+  EXPECT_THAT(kinds(), IsEmpty()) << agent_.findings().dump(2);
+  ASSERT_NO_FATAL_FAILURE(flip_gate(guest));
+  ASSERT_TRUE(Agent::comes_true([&] { return is_open("gates-unchanged"); })) << agent_.guests().dump(2);
   ASSERT_NO_FATAL_FAILURE(agent_.stop());
 }
 

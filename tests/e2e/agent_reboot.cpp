@@ -102,5 +102,29 @@ TEST_F(AgentReboot, FindsWhatChangedOverARebootUntilItIsAccepted) {
   ASSERT_NO_FATAL_FAILURE(agent_.stop());
 }
 
+TEST_F(AgentReboot, ModulesMayComeInAnotherOrder) {
+  Options options = small("6.1-cloud");
+  options.modules = true;
+  auto booted = Guest::boot(options);
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  agent_.configure(
+      fmt::format("guests: {{sockets: ['{}']}}\nwatching: {{settle: 1s}}\n", show(guest, folder_)));
+  guest.run("modprobe -a dummy veth ip6_tables xt_LOG");
+  ASSERT_NO_FATAL_FAILURE(watch());
+  ASSERT_TRUE(Agent::comes_true([&] { return all_have_spoken(); })) << agent_.guests().dump(2);
+
+  agent_.kill();
+  ASSERT_TRUE(guest.qmp().execute("system_reset").has_value());
+  const auto ready = guest.console().read_until("RINGSIDE LAB READY", std::chrono::minutes(3));
+  ASSERT_TRUE(ready.has_value()) << ready.error().message;
+  guest.run("modprobe -a xt_LOG ip6_tables bridge veth dummy");
+  ASSERT_NO_FATAL_FAILURE(watch());
+  ASSERT_TRUE(Agent::comes_true([&] { return all_have_spoken(); })) << agent_.guests().dump(2);
+  EXPECT_FALSE(agent_.guest("one")["baseline"]["carried_from"].is_null());
+  EXPECT_THAT(agent_.findings({"--state", "all"}), IsEmpty()) << agent_.findings().dump(2);
+  ASSERT_NO_FATAL_FAILURE(agent_.stop());
+}
+
 }  // namespace
 }  // namespace ringside::lab

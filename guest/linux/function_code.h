@@ -3,6 +3,8 @@
 
 #include "guest/linux/kernel.h"
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace ringside::guest::linux {
@@ -10,10 +12,18 @@ namespace ringside::guest::linux {
 /// The code of the function at `start`: up to the next symbol, at most `most` bytes.
 Result<Bytes> read_function(Kernel& kernel, Gva start, std::size_t most);
 
+/// An array of pointers that code takes an element of: `mov table(,%rax,8), ...`.
+struct IndexedTable {
+  Gva base;
+  /// How many elements the code lets through, if it held a number against a limit just before
+  /// (`cmp $440, %eax; jae`, or array_index_nospec's `cmp $440, %eax; sbb %edx, %edx`).
+  std::optional<std::uint32_t> count;
+};
+
 /// What a function's code refers to, in order and without doubles.
 struct FunctionReferences {
-  std::vector<Gva> calls;    ///< targets of direct calls, and of jumps out of the function
-  std::vector<Gva> indexed;  ///< constant bases of arrays of pointers: `mov table(,%rax,8), ...`
+  std::vector<Gva> calls;             ///< targets of direct calls, and of jumps out of the function
+  std::vector<IndexedTable> indexed;  ///< arrays of pointers at constant addresses
 };
 
 /// Reads all of `code`, which stands at `start`, instruction after instruction. Bytes that are none are

@@ -11,6 +11,7 @@ namespace ringside::guest::linux {
 namespace {
 
 constexpr std::size_t kMaxEntryCode = 8 * 1024;
+constexpr unsigned kMaxCount = 1024;  // more is no number of system calls
 
 struct Names {
   SyscallAbi abi;
@@ -55,10 +56,11 @@ void look_through(Kernel& kernel, const Names& names, std::string_view entry, Sy
   if (!code) return;
   const auto references = find_references(*code, *at, kernel.identity().bits == 64);
   if (!references) return;
-  for (const Gva table : references->indexed) {
+  for (const auto& [table, count] : references->indexed) {
     if (dispatch.table ? table != *dispatch.table : !looks_like_table(kernel, table)) continue;
     dispatch.table = table;
     dispatch.by_table = true;
+    dispatch.count = count && *count > 0 && *count < kMaxCount ? count : std::nullopt;
     // A 32-bit kernel has one table, which is called as a 64-bit kernel's.
     const bool wide = kernel.identity().bits == 64;
     dispatch.shown_by =

@@ -27,6 +27,8 @@ struct SyscallDispatch {
   /// The entry code indexes `table` with the number (true), or calls `switch_code` and leaves the table
   /// alone (false); nullopt: neither was found in it.
   std::optional<bool> by_table;
+  /// How many numbers the entry code lets through to `table`; nullopt: not found in it.
+  std::optional<unsigned> count;
   std::string shown_by;  ///< where that was seen: "do_syscall_64 calls x64_sys_call"
 };
 

@@ -3,6 +3,7 @@
 
 #include "guest/linux/function_code.h"
 #include "guest/linux/symbol_extent.h"
+#include "guest/linux/syscall_naming.h"
 #include "guest/x86/switch_code.h"
 
 #include <algorithm>
@@ -36,12 +37,10 @@ class Reader {
 
   void read_table();
   Result<void> read_switch();
-  void name_all();
 
  private:
-  std::optional<Gva> function_called(const std::string& name) const;
   Gva behind_accounting(Gva target);
-  unsigned table_size(Gva table) const;
+  std::optional<unsigned> size_by_symbols(Gva table) const;
   bool goes_on_behind(Gva entry) const;
   void problem(Error error) {
     if (into_.problems.size() < 16) into_.problems.push_back(std::move(error));
@@ -51,18 +50,18 @@ class Reader {
   SyscallTable& into_;
 };
 
-/// By the next symbol; the alignment behind the table is zeros.
-unsigned Reader::table_size(Gva table) const {
+/// How many entries fit in front of the next symbol; nullopt: no symbol tells where the table is, so none
+/// tells where it ends.
+std::optional<unsigned> Reader::size_by_symbols(Gva table) const {
   const auto here = kernel_.symbols().at_or_before(table.value, kernel_.slide());
-  // Where no symbol tells where it is, none tells where it ends.
   const bool named = here && kernel_.symbols().address(*here, kernel_.slide()) == table.value;
-  if (!named) return SyscallTable::kMaxEntries;
+  if (!named) return std::nullopt;
   const std::uint64_t most = std::uint64_t{SyscallTable::kMaxEntries} * kernel_.pointer_size();
   return static_cast<unsigned>(bytes_to_next_symbol(kernel_, table, most) / kernel_.pointer_size());
 }
 
-/// Whether a table without a symbol goes on behind an entry that is no function of the kernel: that may be a
-/// module's, and the next ones are system calls. One who changes the last entry hides it.
+/// Whether a table of unknown length goes on behind an entry that is no function of the kernel: that may be a
+/// module's, and the next ones are system calls.
 bool Reader::goes_on_behind(Gva entry) const {
   constexpr unsigned kAhead = 64;
   for (unsigned i = 1; i <= kAhead; ++i) {
@@ -77,8 +76,14 @@ bool Reader::goes_on_behind(Gva entry) const {
 
 void Reader::read_table() {
   const Gva table = *into_.dispatch.table;
-  const unsigned pointer = kernel_.pointer_size(), most = table_size(table);
-  const bool bounded = most < SyscallTable::kMaxEntries;
+  const unsigned pointer = kernel_.pointer_size();
+  const auto by_symbols = size_by_symbols(table), by_code = into_.dispatch.count;
+  const bool bounded = by_symbols || by_code;
+  const unsigned most = by_symbols.value_or(by_code.value_or(SyscallTable::kMaxEntries));
+  const unsigned least = bounded ? 0 : numbers_at_least(kernel_, into_.abi);
+  if (!bounded)
+    problem({Errc::unavailable, "it is not known where the " + std::string(to_string(into_.abi)) +
+                                    " table ends: its last entries may be missing"});
   auto& entries = into_.entries;
   for (unsigned nr = 0; nr < most;) {
     // A page at a time: one that cannot be read costs its own entries.
@@ -97,14 +102,16 @@ void Reader::read_table() {
         std::memcpy(&value, bytes.data() + std::size_t{i} * pointer, pointer);
         call.handler = Gva{value};
       }
-      // Without a symbol behind it, the table ends where what stands there is no function, nor goes on.
-      if (!bounded && (!call.handler ||
-                       (!kernel_.identity().text.contains(*call.handler) && !goes_on_behind(*call.entry))))
+      // Else the table ends where what stands there is no function, nor goes on.
+      if (!bounded && nr >= least &&
+          (!call.handler ||
+           (!kernel_.identity().text.contains(*call.handler) && !goes_on_behind(*call.entry))))
         return;
       entries.push_back(std::move(call));
     }
   }
-  while (!entries.empty() && entries.back().handler == Gva{0}) entries.pop_back();
+  // The alignment in front of the next symbol.
+  while (by_symbols && !entries.empty() && entries.back().handler == Gva{0}) entries.pop_back();
 }
 
 /// Where calls are counted (CONFIG_MITIGATION_CALL_DEPTH_TRACKING), they go to the 9 bytes before a function
@@ -144,38 +151,9 @@ Result<void> Reader::read_switch() {
       call.real_unknown = target.error().message;
     if (!target || call.real_handler != by_default) last = nr + 1;
   }
-  if (!has_table) into_.entries.resize(last);
+  // Who leads the last of them to where all unknown numbers go does not end the switch.
+  if (!has_table) into_.entries.resize(std::max<std::size_t>(last, numbers_at_least(kernel_, into_.abi)));
   return {};
-}
-
-std::optional<Gva> Reader::function_called(const std::string& name) const {
-  for (const auto prefix : prefixes(into_.abi))
-    if (const auto found = kernel_.find_symbol(std::string(prefix) + name)) return found;
-  return std::nullopt;
-}
-
-void Reader::name_all() {
-  std::vector<std::string> traced;
-  if (into_.abi == SyscallAbi::x64)
-    if (auto names = read_syscall_metadata(kernel_, static_cast<unsigned>(into_.entries.size())))
-      traced = std::move(*names);
-  for (auto& call : into_.entries) {
-    const bool by_switch = into_.dispatch.by_table != true && call.real_handler.has_value();
-    if (call.nr < traced.size() && !traced[call.nr].empty()) {
-      call.name = traced[call.nr];
-      call.name_from = "metadata";
-      call.expected = function_called(call.name);
-      continue;
-    }
-    if (by_switch) {
-      call.name = std::string(syscall_name(syscall_symbol(kernel_, into_.abi, *call.real_handler)));
-      call.expected = call.real_handler;
-      if (!call.name.empty()) call.name_from = "switch";
-    } else if (call.handler) {
-      call.name = std::string(syscall_name(syscall_symbol(kernel_, into_.abi, *call.handler)));
-      if (!call.name.empty()) call.name_from = "table";
-    }
-  }
 }
 
 }  // namespace
@@ -190,6 +168,12 @@ std::string_view syscall_name(std::string_view symbol) {
     return symbol == kNotImplemented ? std::string_view{} : symbol;
   }
   return {};
+}
+
+std::optional<Gva> syscall_function(Kernel& kernel, SyscallAbi abi, const std::string& name) {
+  for (const auto prefix : prefixes(abi))
+    if (const auto found = kernel.find_symbol(std::string(prefix) + name)) return found;
+  return std::nullopt;
 }
 
 std::string syscall_symbol(Kernel& kernel, SyscallAbi abi, Gva function) {
@@ -234,7 +218,7 @@ Result<SyscallTable> read_syscalls(Kernel& kernel, SyscallAbi abi) {
     for (auto& call : table.entries)
       call.real_unknown = "no code was found that goes by this table, nor a switch";
   }
-  reader.name_all();
+  name_syscalls(kernel, table);
   return table;
 }
 

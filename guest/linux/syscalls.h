@@ -16,15 +16,18 @@ namespace ringside::guest::linux {
 struct Syscall {
   unsigned nr = 0;
   std::string name;  ///< "openat", "newstat": as the kernel's function is called; empty: not known
-  /// What says so, best first: the kernel's list for tracing, which was made at boot and does not follow the
-  /// table; the switch; the table's own entry. Empty: nothing does.
+  /// What says so, best first: the kernel's list for tracing ("metadata"), which was made at boot and does
+  /// not follow the table; the number, which Linux gives to one call only ("number", of 32-bit programs); the
+  /// switch; the table's own entry. Empty: nothing does.
   std::string_view name_from;
   std::optional<Gva> entry;         ///< where the table's entry stands
   std::optional<Gva> handler;       ///< what the table holds
   std::optional<Gva> real_handler;  ///< what such a call enters
   std::string real_unknown;         ///< why real_handler is not known
-  /// Where the function of that name stands, if `name` comes from elsewhere than the table.
+  /// Where the function of that name stands, if `name` comes from elsewhere than the table. Of a 32-bit call
+  /// that is not there and enters the function of another number: where sys_ni_syscall stands.
   std::optional<Gva> expected;
+  std::string expected_unknown;  ///< of a 32-bit call that is there: why `expected` is not known
 };
 
 /// The system calls of one ABI, by number from 0. Numbers that the kernel has no call for are there too.
@@ -45,6 +48,9 @@ Result<SyscallTable> read_syscalls(Kernel& kernel, SyscallAbi abi);
 /// "openat" of "__x64_sys_openat", "__ia32_compat_sys_openat", "sys_openat"; empty if `symbol` is no system
 /// call's, or the one of the calls that are not there (sys_ni_syscall).
 std::string_view syscall_name(std::string_view symbol);
+
+/// Where the function of the call `name` of this ABI stands; nullopt if this kernel has none.
+std::optional<Gva> syscall_function(Kernel& kernel, SyscallAbi abi, const std::string& name);
 
 /// The name of the symbol at exactly `function`; of several the one that is of this ABI. Empty if there is
 /// none.

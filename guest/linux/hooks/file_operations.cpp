@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/bytes.h"
 #include "guest/linux/hooks/files.h"
+#include "guest/linux/hooks/proxy_tables.h"
 #include "guest/linux/open_files.h"
 #include "guest/linux/tasks.h"
 
@@ -87,38 +87,6 @@ class OperationsReader {
   Result<std::uint32_t> own_pages_;
   Result<Field> type_name_;
   std::unordered_set<std::uint64_t> inodes_, mappings_;
-};
-
-/// A file of debugfs that is open has a table of its own, made for it, that calls through debugfs and nothing
-/// else (fs/debugfs/file.c, __full_proxy_fops_init; up to 6.13).
-class ProxyTables {
- public:
-  explicit ProxyTables(Kernel& kernel) : kernel_(kernel) {
-    for (const char* name : {"full_proxy_release", "full_proxy_llseek", "full_proxy_read", "full_proxy_write",
-                             "full_proxy_poll", "full_proxy_unlocked_ioctl"})
-      if (const auto at = kernel.find_symbol(name)) functions_.insert(at->value);
-    if (const auto types = kernel.types())
-      if (const auto size = (*types)->size_of("file_operations"); size && *size <= kMaxSize) size_ = *size;
-  }
-  /// True if all that the table at `gva` holds are functions of debugfs.
-  bool is_one(Gva gva) const {
-    if (functions_.empty() || kernel_.identity().image.contains(gva)) return false;
-    Bytes table(size_);
-    if (!kernel_.space().read(gva, table)) return false;
-    bool any = false;
-    for (std::size_t at = 0; at < table.size(); at += sizeof(std::uint64_t)) {
-      const std::uint64_t value = load_le<std::uint64_t>(table, at).value_or(~std::uint64_t{0});
-      if (value != 0 && !functions_.contains(value)) return false;
-      any = any || value != 0;
-    }
-    return any;
-  }
-
- private:
-  static constexpr std::uint64_t kMaxSize = 1024;
-  Kernel& kernel_;
-  std::unordered_set<std::uint64_t> functions_;
-  std::uint64_t size_ = 0;
 };
 
 void take_open_files(Kernel& kernel, OperationsReader& reader, Hooks& into) {

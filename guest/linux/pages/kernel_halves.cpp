@@ -2,6 +2,7 @@
 #include "guest/linux/pages/kernel_halves.h"
 
 #include "guest/linux/address_regions.h"
+#include "guest/linux/pages/own_page_tables.h"
 #include "guest/linux/tasks.h"
 #include "guest/x86/paging_format.h"
 
@@ -60,14 +61,6 @@ Result<Entries> kernel_entries(Snapshot& snapshot, PagingMode mode, Gpa root) {
   return read_entries(snapshot, table, slice.first, slice.count, slice.entry_size);
 }
 
-/// The root of the kernel's own page tables. On 32-bit kernels KernelIdentity has that of a process.
-Result<Gpa> own_root(Kernel& kernel) {
-  const KernelIdentity& identity = kernel.identity();
-  if (identity.bits == 64) return identity.root.table;
-  RINGSIDE_TRY(const Gva root, kernel.symbol("swapper_pg_dir"));
-  return kernel.space().translate(root);
-}
-
 /// Whether the kernel isolates page tables: what it says of its CPU's features (arch/x86/include/asm/
 /// cpufeatures.h, X86_FEATURE_PTI), or what was seen of a vCPU where it does not tell. What is seen depends
 /// on the moment: a vCPU in the kernel does not show it.
@@ -93,12 +86,12 @@ class Comparison {
       : kernel_(kernel), regions_(kernel), mode_(kernel.identity().root.mode) {}
 
   Listing<PageTableFault> run() {
-    const auto own = own_root(kernel_);
+    const auto own = own_page_tables(kernel_);
     if (!own) {
       listing_.problem(own.error().within("init_top_pgt"));
       return std::move(listing_);
     }
-    own_ = *own;
+    own_ = own->table;
     auto expected = kernel_entries(kernel_.snapshot(), mode_, own_);
     if (!expected) {
       listing_.problem(expected.error().within("init_top_pgt"));
@@ -231,9 +224,9 @@ Listing<PageTableFault> mapped_user_half(Kernel& kernel) {
   unsigned count = 256;
   if (root.mode == PagingMode::two_level) count = 768;
   if (root.mode == PagingMode::pae) count = 3;
-  const auto table = own_root(kernel);
-  const auto entries = table ? read_entries(kernel.snapshot(), *table, 0, count, format.entry_size)
-                             : Result<Entries>(fail(table.error()));
+  const auto own = own_page_tables(kernel);
+  const auto entries = own ? read_entries(kernel.snapshot(), own->table, 0, count, format.entry_size)
+                           : Result<Entries>(fail(own.error()));
   if (!entries) {
     listing.problem(entries.error().within("init_top_pgt"));
     return listing;

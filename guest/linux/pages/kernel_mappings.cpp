@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/pages/kernel_mappings.h"
 
+#include "guest/linux/pages/own_page_tables.h"
+
 #include <algorithm>
 
 namespace ringside::guest::linux {
@@ -10,8 +12,9 @@ const Result<KernelMappings>& KernelMappings::of(Kernel& kernel) {
 }
 
 Result<KernelMappings> KernelMappings::walk(Kernel& kernel) {
-  const x86::PagingRoot& root = kernel.identity().root;
-  KernelMappings mappings(root.mode, {});
+  const auto own = own_page_tables(kernel);
+  const x86::PagingRoot root = own.value_or(kernel.identity().root);
+  KernelMappings mappings(root);
   mappings.nx_ = root.mode != x86::PagingMode::two_level && root.nxe;
   x86::PageTables::Bounds bounds;
   bounds.first = x86::kernel_half(root.mode);
@@ -21,6 +24,7 @@ Result<KernelMappings> KernelMappings::walk(Kernel& kernel) {
                  mappings.runs_.push_back(run);
                  return true;
                }));
+  if (!own) mappings.problem_ = own.error().within("only the page tables of one process were looked at");
   if (summary.unreadable_tables > 0)
     mappings.problem_ = Error{
         Errc::not_ram,

@@ -12,17 +12,16 @@
 
 namespace ringside::guest::linux {
 
-/// What the kernel's own page tables (init_top_pgt) map of the kernel half, in order of address. One walk
-/// serves all checks on it.
+/// What the kernel's own page tables (own_page_tables()) map of the kernel half, in order of address. One
+/// walk serves all checks on it.
 class KernelMappings {
  public:
   /// The walk of `kernel`, made at the first call; see Kernel::memo(). Errors as PageTables::enumerate().
   static const Result<KernelMappings>& of(Kernel& kernel);
-  /// For tests: `runs` must be in order and must not overlap.
-  KernelMappings(x86::PagingMode mode, std::vector<x86::LeafRun> runs)
-      : mode_(mode), runs_(std::move(runs)) {}
 
-  x86::PagingMode mode() const { return mode_; }
+  x86::PagingMode mode() const { return root_.mode; }
+  /// The page tables that were walked.
+  x86::PageTables tables(Snapshot& snapshot) const { return {snapshot, root_}; }
   const std::vector<x86::LeafRun>& runs() const { return runs_; }
   /// Tables that could not be read: what they map is not known.
   const std::optional<Error>& problem() const { return problem_; }
@@ -44,9 +43,10 @@ class KernelMappings {
   static constexpr std::uint64_t kMaxRuns = 1u << 20;
 
  private:
+  explicit KernelMappings(const x86::PagingRoot& root) : root_(root) {}
   static Result<KernelMappings> walk(Kernel& kernel);
 
-  x86::PagingMode mode_;
+  x86::PagingRoot root_;
   std::vector<x86::LeafRun> runs_;
   std::optional<Error> problem_;
   bool nx_ = true;

@@ -58,7 +58,8 @@ class Search {
   bool add(const x86::Mapping& where, std::string what) {
     if (listing_.entries.size() >= kMaxFaultsOfAKind) return false;
     PageTableFault fault{kind_, where.gva, where.size, where.gpa, {}, std::move(what)};
-    if (const auto walk = kernel_.space().tables().translate(where.gva); walk && walk->step_count > 0)
+    if (const auto walk = mappings_.tables(kernel_.snapshot()).translate(where.gva);
+        walk && walk->step_count > 0)
       fault.entry = walk->steps.at(walk->step_count - 1).entry;
     listing_.entries.push_back(std::move(fault));
     return true;

@@ -71,9 +71,9 @@ bool Rows::add(const linux::Syscall& call) {
   return sink_.row({cell(linux::to_string(table_.abi)), cell(call.nr), text_cell(call.name),
                     text_cell(call.name_from), implemented(call), address_cell(call.entry),
                     address_cell(call.handler), symbol(call.handler), module(call.handler),
-                    address_cell(call.expected), cell_or_null(table_.dispatch.by_table),
-                    address_cell(call.real_handler), symbol(call.real_handler), module(call.real_handler),
-                    text_cell(call.real_unknown)});
+                    address_cell(call.expected), text_cell(call.expected_unknown),
+                    cell_or_null(table_.dispatch.by_table), address_cell(call.real_handler),
+                    symbol(call.real_handler), module(call.real_handler), text_cell(call.real_unknown)});
 }
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
@@ -105,8 +105,9 @@ Table syscalls_table() {
            {"name", ColumnType::text,
             "openat, newstat: as its function is called; NULL if none has this number", Stability::kept},
            {"name_from", ColumnType::text,
-            "what tells the name: metadata (the kernel's list for tracing, made at boot), switch, or table "
-            "(the entry itself)",
+            "what tells the name: metadata (the kernel's list for tracing, made at boot), number (which "
+            "Linux "
+            "gives to one call only: ia32), switch, or table (the entry itself)",
             Stability::kept},
            {"implemented", ColumnType::boolean, "no: the number is not in use (sys_ni_syscall)",
             Stability::kept},
@@ -117,7 +118,11 @@ Table syscalls_table() {
             Stability::live},
            {"module", ColumnType::text, "the module that it lies in; NULL for none", Stability::live},
            {"expected", ColumnType::address,
-            "where the function of that name stands; NULL if only the table tells the name", Stability::kept},
+            "where the function of that name stands (of an ia32 call that is not there and enters another "
+            "one: sys_ni_syscall); NULL if only the table tells the name",
+            Stability::kept},
+           {"expected_unknown", ColumnType::text,
+            "of an ia32 call that is there: why `expected` is not known", Stability::live},
            {"dispatched", ColumnType::boolean,
             "the kernel's entry code goes by this table; no: it goes by a switch, and the table serves "
             "tracing alone; NULL: not found out"},

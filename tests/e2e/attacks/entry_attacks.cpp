@@ -72,30 +72,30 @@ Pokes change_tss(Database& database, unsigned offset, std::uint64_t value) {
   return std::vector<Poke>{{Gva{row[0] + offset}, little_endian(value, 8)}};
 }
 
-/// The entry of an x64 system call.
-Pokes hook_call(Database& database, unsigned nr, const char* target) {
+/// The entry of a system call in the table of an ABI; `nr` is a number, or SQL for one.
+Pokes hook_call(Database& database, const char* abi, const char* nr, const char* target) {
   RINGSIDE_TRY(const auto row,
-               numbers(database, fmt::format("SELECT entry, {} FROM syscalls WHERE abi = 'x64' AND nr = {} "
-                                             "AND handler IS NOT NULL",
-                                             target, nr)));
+               numbers(database, fmt::format("SELECT entry, {}, k.bits / 8 FROM syscalls, kernel AS k "
+                                             "WHERE abi = '{}' AND nr = {} AND handler IS NOT NULL",
+                                             target, abi, nr)));
   if (row.empty() || row[0] == 0 || row[1] == 0) return std::vector<Poke>{};
-  return std::vector<Poke>{{Gva{row[0]}, little_endian(row[1], 8)}};
+  return std::vector<Poke>{{Gva{row[0]}, little_endian(row[1], static_cast<unsigned>(row[2]))}};
 }
 
-/// The jump of the switch that enters getpid, made to enter getppid.
-Pokes redirect_dispatch(Database& database) {
+/// The jump of an ABI's switch that enters getpid, made to enter getppid.
+Pokes redirect_dispatch(Database& database, const char* abi) {
   static constexpr const char* kJumps = R"(
     WITH RECURSIVE at(n) AS (VALUES(0) UNION ALL SELECT n + 1 FROM at WHERE n < 24000),
-      code(gva, word) AS MATERIALIZED (SELECT addr('x64_sys_call') + n, read_u64(addr('x64_sys_call') + n)
-                                       FROM at WHERE addr('x64_sys_call') IS NOT NULL),
+      code(gva, word) AS MATERIALIZED (SELECT addr('{0}_sys_call') + n, read_u64(addr('{0}_sys_call') + n)
+                                       FROM at WHERE addr('{0}_sys_call') IS NOT NULL),
       jump(gva, target) AS (
         -- The sign of 32 bits; SQL has no exclusive or.
         SELECT gva, gva + 5 + ((word >> 8) & 0x7fffffff) - ((word >> 8) & 0x80000000) FROM code
         WHERE word & 0xff IN (0xe8, 0xe9))
-    SELECT gva, addr('__x64_sys_getppid') - (gva + 5) FROM jump
-    WHERE target IN (addr('__x64_sys_getpid'), addr('__x64_sys_getpid') - 9)
-      AND symbol(gva) LIKE 'x64\_sys\_call%' ESCAPE '\' LIMIT 1)";
-  RINGSIDE_TRY(const auto row, numbers(database, kJumps));
+    SELECT gva, addr('__{0}_sys_getppid') - (gva + 5) FROM jump
+    WHERE target IN (addr('__{0}_sys_getpid'), addr('__{0}_sys_getpid') - 9)
+      AND symbol(gva) LIKE '{0}\_sys\_call%' ESCAPE '\' LIMIT 1)";
+  RINGSIDE_TRY(const auto row, numbers(database, fmt::format(kJumps, abi)));
   if (row.empty()) return std::vector<Poke>{};
   return std::vector<Poke>{{Gva{row[0] + 1}, little_endian(row[1], 4)}};
 }
@@ -163,22 +163,39 @@ std::vector<Attack> entry_attacks() {
       {"hook a system call by a module",
        "Diamorphine: getdents64 of sys_call_table",
        "linux-entry/system-call-table",
-       [](Database& database) { return hook_call(database, 217, kAnyModule); },
+       [](Database& database) { return hook_call(database, "x64", "217", kAnyModule); },
        {kText}},
       {"swap two system calls",
        "kill of sys_call_table enters getpid",
        "linux-entry/system-call-table",
-       [](Database& database) { return hook_call(database, 62, "addr('__x64_sys_getpid')"); },
+       [](Database& database) { return hook_call(database, "x64", "62", "addr('__x64_sys_getpid')"); },
        {kText}},
       {"enter a system call past its start",
        "the entry points into the middle of its own function",
        "linux-entry/system-call-table",
-       [](Database& database) { return hook_call(database, 59, "handler + 4"); },
+       [](Database& database) { return hook_call(database, "x64", "59", "handler + 4"); },
        {kText}},
       {"redirect the dispatch of a system call",
        "one branch of x64_sys_call enters another function",
        "linux-entry/system-call-dispatch",
-       [](Database& database) { return redirect_dispatch(database); },
+       [](Database& database) { return redirect_dispatch(database, "x64"); },
+       {kText}},
+      {"swap two system calls of 32-bit programs",
+       "kill of their table enters getpid",
+       "linux-entry/system-call-table",
+       [](Database& database) { return hook_call(database, "ia32", "37", "addr('__ia32_sys_getpid')"); },
+       {kText}},
+      {"hook the highest system call of 32-bit programs",
+       "the last entry of their table leads to a module",
+       "linux-entry/system-call-table",
+       [](Database& database) {
+         return hook_call(database, "ia32", "(SELECT max(nr) FROM syscalls WHERE abi = 'ia32')", kAnyModule);
+       },
+       {kText}},
+      {"redirect the dispatch of a system call of 32-bit programs",
+       "one branch of ia32_sys_call enters another function",
+       "linux-entry/system-call-dispatch",
+       [](Database& database) { return redirect_dispatch(database, "ia32"); },
        {kText}},
       {"drop a pinned protection",
        "CR4 lacks a bit that cr4_pinned_bits has",

@@ -48,7 +48,18 @@ Result<std::unique_ptr<RootkitRange>> RootkitRange::open(Guest& guest) {
   RINGSIDE_CHECK(range->take_baseline());
   RINGSIDE_TRY(const auto bits, range->fill_in("{{SELECT bits FROM kernel}}"));
   range->narrow_ = bits == "0x20";
+  if (range->narrow_) RINGSIDE_CHECK(range->leave_out());
   return range;
+}
+
+Result<void> RootkitRange::leave_out() {
+  RINGSIDE_TRY(const auto snapshot, attached_->live->snapshot());
+  for (const auto& policy : policies_)
+    for (const auto& result : evaluator_->evaluate(policy, *snapshot))
+      if (result.verdict == Verdict::not_applicable)
+        not_for_it_.emplace(policy.name + "/" + result.check->id,
+                            result.reasons.empty() ? "no reason given" : result.reasons.front());
+  return {};
 }
 
 Result<void> RootkitRange::take_baseline() {
@@ -165,6 +176,11 @@ void RootkitRange::know() {
 
 RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
   Outcome outcome;
+  if (const auto left_out = not_for_it_.find(kit.check); left_out != not_for_it_.end()) {
+    outcome.kind = Outcome::Kind::absent;
+    outcome.message = "the check is not for this guest: " + left_out->second;
+    return outcome;
+  }
   if (!kit.needs.empty() &&
       guest_.run(fmt::format("grep -cx '{}' /tmp/attack.names", kit.needs)).starts_with('0')) {
     outcome.kind = Outcome::Kind::absent;

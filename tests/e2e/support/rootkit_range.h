@@ -20,8 +20,8 @@ class RootkitRange {
 
   struct Outcome {
     enum class Kind { found, unknown, missed, absent } kind = Kind::missed;
-    /// The finding; of `absent` why there is nothing to attack; of `unknown`, for which only a 32-bit kernel
-    /// is excused, what the check says that it cannot tell.
+    /// The finding; of `absent` why there is nothing to attack, or why the check is not for this guest; of
+    /// `unknown`, for which only a 32-bit kernel is excused, what the check says that it cannot tell.
     std::string message;
     std::vector<std::string> beside;  ///< other checks that report it too
     std::vector<std::string> wrong;   ///< whatever was not as it should be, a line each
@@ -45,6 +45,8 @@ class RootkitRange {
   /// Runs `Rootkit::before` or `after`, and takes a new baseline.
   Result<void> prepare(const std::string& command);
   Result<void> take_baseline();
+  /// Finds the checks that are not for this guest.
+  Result<void> leave_out();
   /// Why a check cannot tell at this look; empty: it can.
   Result<std::string> unknown(const std::string& check);
   void judge(const Rootkit& kit, Outcome& outcome);
@@ -53,7 +55,8 @@ class RootkitRange {
   std::unique_ptr<Attached> attached_;
   std::vector<policies::Policy> policies_;
   std::unique_ptr<policies::Evaluator> evaluator_;
-  bool narrow_ = false;  ///< a 32-bit kernel
+  bool narrow_ = false;                            ///< a 32-bit kernel
+  std::map<std::string, std::string> not_for_it_;  ///< checks that are not for such a guest, and why
   std::unique_ptr<policies::Database> database_;
   Findings known_;
 };

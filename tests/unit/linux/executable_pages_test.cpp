@@ -101,8 +101,8 @@ TEST_F(CodeOfAKernel, InitTextCountsUntilAModuleGivesItUp) {
   world.map(kPool, 0x3010000, PageWorld::kText);
   EXPECT_EQ(look().entries.back().owner, Kind::module_init_text);
 
-  // A module counts as live before its init is over. One whose init failed is going with its init text still there;
-  // only one that is not formed yet owns none.
+  // A module counts as live before its init is over. One whose init failed is going with its init text still
+  // there; only one that is not formed yet owns none.
   for (const std::uint32_t state : {0u, 2u, 3u}) {
     PageWorld later;
     const Gva other = later.modules.add("other", state);

@@ -2,6 +2,7 @@
 #include "guest/linux/syscalls.h"
 
 #include "tests/unit/support/fake_kernel.h"
+#include "tests/unit/support/machine_code.h"
 
 #include <gtest/gtest.h>
 
@@ -11,35 +12,10 @@
 namespace ringside::guest::linux {
 namespace {
 
+using testing::Code;
 using testing::FakeKernel;
 
 constexpr Gva kText{0x400000}, kTextEnd{0x500000}, kTable{0x600000}, kSwitch{0x401000}, kModule{0x900000};
-
-/// Machine code, written piece by piece.
-class Code {
- public:
-  explicit Code(Gva at) : at_(at) {}
-  Code& hex(std::string_view bytes) {
-    const auto more = from_hex(bytes).value();
-    bytes_.insert(bytes_.end(), more.begin(), more.end());
-    return *this;
-  }
-  Code& value(std::uint32_t value) {
-    const auto more = std::as_bytes(std::span(&value, 1));
-    bytes_.insert(bytes_.end(), more.begin(), more.end());
-    return *this;
-  }
-  /// An instruction that ends in the distance to `target`.
-  Code& relative(std::string_view opcode, Gva target) {
-    hex(opcode);
-    return value(static_cast<std::uint32_t>(target - (at_ + bytes_.size() + 4)));
-  }
-  void into(FakeKernel& kernel) const { kernel.memory().write({at_.value}, bytes_); }
-
- private:
-  Gva at_;
-  Bytes bytes_;
-};
 
 Gva function(unsigned n) {
   return kText + 0x10000 + n * 0x100;
@@ -48,18 +24,16 @@ Gva function(unsigned n) {
 /// A kernel with four system calls: read, write, one that is not there, newstat.
 class SyscallsTest : public ::testing::Test {
  protected:
-  explicit SyscallsTest(unsigned bits = 64) : kernel(bits) {
+  SyscallsTest() {
     kernel.mutable_identity().text = {kText, kTextEnd};
     kernel.mutable_identity().image = {kText, {0x700000}};
     kernel.define("_stext", kText, 'T');
     kernel.define("do_syscall_64", kText + 0x100, 'T');
-    kernel.define("do_int80_syscall_32", kText + 0x200, 'T');
     kernel.define("after_entry", kText + 0x300, 'T');
-    const std::string prefix = bits == 64 ? "__x64_sys_" : "__ia32_sys_";
     for (unsigned n = 0; n < 4; ++n) {
       const char* const names[] = {"read", "write", "ni_syscall", "newstat"};
       kernel.define(n == 2 ? "__do_sys_ni_syscall" : "other_name_" + std::to_string(n), function(n), 't');
-      kernel.define(prefix + names[n], function(n), 'T');
+      kernel.define(std::string("__x64_sys_") + names[n], function(n), 'T');
     }
     kernel.define("_etext", kTextEnd, 'T');
   }
@@ -242,41 +216,6 @@ TEST_F(SyscallsTest, AnAbiThatTheKernelDoesNotKnowIsNotFound) {
   const auto none = read_syscalls(kernel, SyscallAbi::x32);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Errc::not_found);
-}
-
-class SyscallsOf32BitKernel : public SyscallsTest {
- protected:
-  SyscallsOf32BitKernel() : SyscallsTest(32) {}
-};
-
-TEST_F(SyscallsOf32BitKernel, TheEntryCodeTellsWhereATableWithoutSymbolIs) {
-  for (unsigned n = 0; n < 32; ++n) kernel.put_pointer(kTable + n * 4, function(n % 4).value);
-  Code(kText + 0x200).hex("8b0485").value(0x600000).hex("ffd0 c3").into(kernel);  // mov table(,%eax,4), %eax
-  const auto table = read(SyscallAbi::ia32);
-  EXPECT_EQ(table.dispatch.table, kTable);
-  EXPECT_EQ(table.dispatch.by_table, true);
-  ASSERT_EQ(table.entries.size(), 32u) << "it ends where no function stands";
-  EXPECT_EQ(table.entries[3].real_handler, function(3));
-  EXPECT_EQ(table.entries[3].name, "newstat");
-}
-
-TEST_F(SyscallsOf32BitKernel, EntriesOfAModuleDoNotEndATableWithoutSymbol) {
-  for (unsigned n = 0; n < 32; ++n) kernel.put_pointer(kTable + n * 4, function(n % 4).value);
-  Code(kText + 0x200).hex("8b0485").value(0x600000).hex("ffd0 c3").into(kernel);
-  for (const unsigned nr : {3u, 20u, 21u}) hook(nr, kModule);
-  const auto table = read(SyscallAbi::ia32);
-  ASSERT_EQ(table.entries.size(), 32u);
-  for (const unsigned nr : {3u, 20u, 21u}) {
-    EXPECT_EQ(table.entries[nr].real_handler, kModule);
-    EXPECT_EQ(table.entries[nr].name, "");
-  }
-  EXPECT_EQ(table.entries[31].name, "newstat");
-}
-
-TEST_F(SyscallsOf32BitKernel, WithoutTableAndSwitchItSaysSo) {
-  const auto none = read_syscalls(kernel, SyscallAbi::ia32);
-  ASSERT_FALSE(none);
-  EXPECT_EQ(none.error().code, Errc::unavailable);
 }
 
 TEST(SyscallName, IsWhatFollowsThePrefixOfTheFunction) {

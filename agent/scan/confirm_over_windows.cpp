@@ -61,12 +61,13 @@ Result<void> Looks::again() {
     for (auto& look : evaluator_.evaluate(*policy, *snapshot)) looks.push_back(std::move(look));
   look_closer(guest_, evaluator_, msrs_, looks,
               [&](const CheckResult& look) { return confirmation_.undecided(*look.check); });
+  const GraceClock grace = grace_clock(*snapshot, guest_.memory());
   for (CheckResult& result : results_) {
     if (!confirmation_.undecided(*result.check)) continue;
     const auto look = std::find_if(looks.begin(), looks.end(),
                                    [&](const CheckResult& one) { return one.check == result.check; });
     if (look == looks.end()) continue;
-    auto said = confirmation_.weigh(*look, at);
+    auto said = confirmation_.weigh(*look, at, grace);
     if (said)
       result = std::move(*said);
     else

@@ -18,21 +18,43 @@ bool Confirmation::over(const ConfirmWindow& window, Moment since, unsigned look
   return looks >= window.looks && at - since + window.pace() / 10 >= window.length;
 }
 
+/// Of one that is not confirmed: true if only the guest's own time is missing.
+bool Confirmation::waits_for_guest(const ConfirmWindow& window, const Candidate& candidate, Moment at) {
+  return over(window, candidate.since, candidate.looks, at) && at - candidate.since < GraceWait::kLongest;
+}
+
+bool Confirmation::over(const ConfirmWindow& window, const Candidate& candidate, Moment at) {
+  return over(window, candidate.since, candidate.looks, at) &&
+         (!window.guest_time || candidate.grace.over(window.looks) ||
+          at - candidate.since >= GraceWait::kLongest);
+}
+
+/// For how long something unconfirmed is kept in mind.
+std::chrono::milliseconds Confirmation::patience(const ConfirmWindow& window, bool waits_for_guest) {
+  const auto two = 2 * window.length;
+  return waits_for_guest ? std::max<std::chrono::milliseconds>(two, GraceWait::kLongest) : two;
+}
+
 /// True if the check has shown something else at each look for so long that it has to be said.
 bool Confirmation::flickers(const State& state, const ConfirmWindow& window, Moment at) {
   if (!over(window, state.since, state.looks, at)) return false;
   // What has been seen twice may yet stay; that is waited for, but not without end.
-  const bool may_stay = std::any_of(state.candidates.begin(), state.candidates.end(),
-                                    [](const auto& one) { return one.second.looks > 1; });
-  return !may_stay || at - state.since >= 2 * window.length;
+  const auto any = [&](const auto& holds) {
+    return std::any_of(state.candidates.begin(), state.candidates.end(),
+                       [&](const auto& one) { return holds(one.second); });
+  };
+  const bool may_stay = any([](const Candidate& one) { return one.looks > 1; });
+  const bool waits = any([&](const Candidate& one) { return waits_for_guest(window, one, at); });
+  return !may_stay || at - state.since >= patience(window, waits);
 }
 
 void Confirmation::forget_old(State& state, const ConfirmWindow& window, Moment at) {
-  std::erase_if(state.candidates,
-                [&](const auto& one) { return at - one.second.since >= 2 * window.length; });
+  std::erase_if(state.candidates, [&](const auto& one) {
+    return at - one.second.since >= patience(window, waits_for_guest(window, one.second, at));
+  });
 }
 
-void Confirmation::take(State& state, const CheckResult& look, Moment at) {
+void Confirmation::take(State& state, const CheckResult& look, Moment at, const GraceClock& grace) {
   const ConfirmWindow& window = look.check->window;
   if (state.looks++ == 0) state.since = at;
   std::map<std::string, Candidate> candidates;
@@ -45,22 +67,26 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at) {
     }
     if (candidates.contains(violation.identity)) continue;
     const auto known = state.candidates.find(violation.identity);
-    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0} : known->second;
+    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0, {}} : known->second;
     ++candidate.looks;
-    if (over(window, candidate.since, candidate.looks, at)) confirmed.insert(violation.fingerprint);
+    if (over(window, candidate, at))
+      confirmed.insert(violation.fingerprint);
+    else if (grace && window.guest_time)
+      candidate.grace.look(grace());
     candidates.emplace(violation.identity, candidate);
   }
   if (!look.reasons.empty()) {
     // What is missing may be in the part that could not be read.
     confirmed.insert(state.confirmed.begin(), state.confirmed.end());
     for (const auto& [identity, candidate] : state.candidates)
-      if (at - candidate.since < 2 * window.length) candidates.try_emplace(identity, candidate);
+      if (at - candidate.since < patience(window, waits_for_guest(window, candidate, at)))
+        candidates.try_emplace(identity, candidate);
   }
   state.candidates = std::move(candidates);
   state.confirmed = std::move(confirmed);
 }
 
-std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment at) {
+std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment at, const GraceClock& grace) {
   if (look.verdict == Verdict::unknown) {
     // What could not be read is not gone; but a check that can no longer look remembers nothing for ever.
     if (const auto known = checks_.find(look.check); known != checks_.end()) {
@@ -75,7 +101,7 @@ std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment a
     return look;
   }
   State& state = checks_[look.check];
-  take(state, look, at);
+  take(state, look, at, grace);
   CheckResult said = look;
   std::erase_if(said.violations,
                 [&](const auto& violation) { return !state.confirmed.contains(violation.fingerprint); });

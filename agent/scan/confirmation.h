@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "agent/scan/grace_wait.h"
 #include "policies/engine/evaluator.h"
 
 #include <chrono>
@@ -14,15 +15,18 @@ namespace ringside::agent {
 
 /// Decides over several looks at a running guest what checks with `confirm: {window, looks}` come to. A
 /// violation counts once it was there, with the same identity (object, place and content), at each of so many
-/// looks over the window. What is another one each time is work in progress; but a check that shows some
-/// violation at each look is never called clean. Knows no clock: the moments are given.
+/// looks over the window, and once the guest's kernel had time of its own as well (GraceWait), which is
+/// waited for no longer than GraceWait::kLongest. What is another one each time is work in progress; but a
+/// check that shows some violation at each look is never called clean. Knows no clock: the moments are given.
 class Confirmation {
  public:
   using Moment = std::chrono::steady_clock::time_point;
 
   /// One look at one check, in the order of time. What may be said of it now: only confirmed violations;
-  /// nullopt: nothing yet, there must be another look (`pending()`).
-  std::optional<policies::CheckResult> weigh(const policies::CheckResult& look, Moment at);
+  /// nullopt: nothing yet, there must be another look (`undecided()`). `grace` is asked only if something is
+  /// not confirmed yet, and must tell what holds after the look; null: time alone counts.
+  std::optional<policies::CheckResult> weigh(const policies::CheckResult& look, Moment at,
+                                             const GraceClock& grace = nullptr);
 
   /// Checks of which nothing can be said yet.
   std::size_t undecided() const;
@@ -39,6 +43,7 @@ class Confirmation {
   struct Candidate {
     Moment since{};
     unsigned looks = 0;
+    GraceWait grace{};
   };
   struct State {
     std::map<std::string, Candidate> candidates;  ///< by identity
@@ -48,8 +53,11 @@ class Confirmation {
     bool undecided = false;
   };
   static void forget_old(State& state, const policies::ConfirmWindow& window, Moment at);
-  static void take(State& state, const policies::CheckResult& look, Moment at);
+  static void take(State& state, const policies::CheckResult& look, Moment at, const GraceClock& grace);
   static bool over(const policies::ConfirmWindow& window, Moment since, unsigned looks, Moment at);
+  static bool over(const policies::ConfirmWindow& window, const Candidate& candidate, Moment at);
+  static bool waits_for_guest(const policies::ConfirmWindow& window, const Candidate& candidate, Moment at);
+  static std::chrono::milliseconds patience(const policies::ConfirmWindow& window, bool waits_for_guest);
   static bool flickers(const State& state, const policies::ConfirmWindow& window, Moment at);
 
   std::map<const policies::Check*, State> checks_;  ///< those of which the last look showed a violation

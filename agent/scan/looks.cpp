@@ -114,14 +114,16 @@ CheckResult Looks::standing_still(const CheckResult& look) const {
 }
 
 /// Leaves out of `results` what cannot be said yet.
-void Looks::confirm(std::vector<CheckResult>& results, bool running, Confirmation::Moment at) {
+void Looks::confirm(std::vector<CheckResult>& results, guest::Snapshot& snapshot, Confirmation::Moment at) {
+  const bool running = snapshot.info().status == "running";
+  const GraceClock grace = grace_clock(snapshot, guest_.memory());
   std::vector<CheckResult> said;
   for (CheckResult& result : results) {
     if (result.check->confirm != policies::Confirm::window) {
       said.push_back(std::move(result));
     } else if (!running && result.verdict == policies::Verdict::violated) {
       said.push_back(is_open(result) ? std::move(result) : standing_still(result));
-    } else if (auto weighed = confirmation_.weigh(result, at)) {
+    } else if (auto weighed = confirmation_.weigh(result, at, grace)) {
       said.push_back(std::move(*weighed));
     }
   }
@@ -162,7 +164,7 @@ Result<Looks::Look> Looks::try_look(const std::function<bool(const policies::Pol
         guest_, evaluator_, source, look.results,
         [this](const CheckResult& result) { return !is_open(result); }, pauses_);
   }
-  confirm(look.results, running, at);
+  confirm(look.results, **snapshot, at);
   return look;
 }
 

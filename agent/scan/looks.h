@@ -54,7 +54,8 @@ class Looks {
  private:
   Result<Look> try_look(const std::function<bool(const policies::Policy&)>& due);
   bool still_booting(guest::Snapshot& snapshot);
-  void confirm(std::vector<policies::CheckResult>& results, bool running, Confirmation::Moment at);
+  void confirm(std::vector<policies::CheckResult>& results, guest::Snapshot& snapshot,
+               Confirmation::Moment at);
   policies::CheckResult standing_still(const policies::CheckResult& look) const;
   bool is_open(const policies::CheckResult& result) const;
   bool is_news(const policies::CheckResult& result) const;

@@ -28,8 +28,9 @@ class Waiting {
   Waiting& operator=(const Waiting&) = delete;
 
   void tell(const ConfirmProgress& progress) {
-    const std::string what = fmt::format("confirming what {} found, over {}",
-                                         counted(progress.checks, "check"), human_duration(progress.of));
+    std::string what = fmt::format("confirming what {} found, over {}", counted(progress.checks, "check"),
+                                   human_duration(progress.of));
+    if (progress.waited > progress.of) what += ", and for as long as the guest's kernel takes";
     if (line_)
       context_.err << "\r\x1b[K"
                    << colour_.dim(fmt::format(

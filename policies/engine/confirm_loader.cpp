@@ -43,9 +43,10 @@ void read_confirm(Diagnosis& diagnosis, const Mapping& mapping, const Policy& po
   }
   const YAML::Node node = mapping.get("confirm");
   if (node.IsMap()) {
-    const Mapping window(diagnosis, node, "confirm", {"window", "looks"});
+    const Mapping window(diagnosis, node, "confirm", {"window", "looks", "guestTime"});
     read_length(diagnosis, window, check.window);
     read_looks(diagnosis, window, check.window);
+    check.window.guest_time = window.boolean("guestTime").value_or(true);
     check.confirm = Confirm::window;
     return;
   }

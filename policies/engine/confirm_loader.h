@@ -6,8 +6,8 @@
 
 namespace ringside::policies {
 
-/// Reads `confirm` of a check: `second-look`, `paused`, or `{window: 5s, looks: 6}`. `policy` gives what a
-/// check without one does.
+/// Reads `confirm` of a check: `second-look`, `paused`, or `{window: 5s, looks: 6, guestTime: true}`.
+/// `policy` gives what a check without one does.
 void read_confirm(Diagnosis& diagnosis, const Mapping& mapping, const Policy& policy, Check& check);
 
 }  // namespace ringside::policies

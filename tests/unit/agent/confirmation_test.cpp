@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace ringside::agent {
 namespace {
 
@@ -182,6 +184,117 @@ TEST_F(Looking, KeepsChecksApart) {
   EXPECT_EQ(confirmation.undecided(), 1u);
   confirmation.clear();
   EXPECT_EQ(confirmation.undecided(), 0u);
+}
+
+/// The same, with a guest that tells how far it is with its grace periods.
+class LookingAtAKernel : public Looking {
+ protected:
+  std::optional<CheckResult> see(const CheckResult& look, double seconds) {
+    return confirmation.weigh(look, at(seconds), [this] {
+      ++asked;
+      return now;
+    });
+  }
+  /// Looks once a second, with the same violation, until something is said; when.
+  int said_at(int from, int limit, const std::function<void(int)>& before = nullptr) {
+    for (int second = from; second < limit; ++second) {
+      if (before) before(second);
+      if (see(sample.violated({"a"}), second)) return second;
+    }
+    return limit;
+  }
+  std::optional<guest::linux::GracePeriods> now = guest::linux::GracePeriods{{400, false}, {800, false}};
+  unsigned asked = 0;
+};
+
+TEST_F(LookingAtAKernel, NobodyWaitsThere) {
+  EXPECT_EQ(said_at(0, 60), 5);
+}
+
+TEST_F(LookingAtAKernel, GracePeriodsPassAllTheTime) {
+  EXPECT_EQ(said_at(0, 60, [&](int) { now->normal.sequence += 41; }), 5);
+}
+
+TEST_F(LookingAtAKernel, TakesLongForAGracePeriod) {
+  const auto before = [&](int second) {
+    // One that takes 12 s, and others of 3 s after that; the second whole one ends at 18 s.
+    now->normal.sequence = second < 12 ? 401 : 405 + 4 * static_cast<std::uint64_t>((second - 12) / 3);
+  };
+  EXPECT_EQ(said_at(0, 60, before), 19)
+      << "what was there after the second one's end is seen by the next look";
+  EXPECT_EQ(confirmation.undecided(), 0u);
+}
+
+TEST_F(LookingAtAKernel, IsStillUndecidedMeanwhile) {
+  now->normal.sequence = 401;
+  EXPECT_EQ(said_at(0, 20), 20);
+  EXPECT_EQ(confirmation.undecided(), 1u);
+  EXPECT_EQ(confirmation.pace(), milliseconds(1000));
+  EXPECT_EQ(see(sample.ok(), 20)->verdict, Verdict::ok) << "it was work in progress";
+  EXPECT_EQ(confirmation.undecided(), 0u);
+}
+
+TEST_F(LookingAtAKernel, DoesNotWaitWithoutEndForAGracePeriod) {
+  now->normal.sequence = 401;
+  EXPECT_EQ(said_at(0, 200), 63);
+  EXPECT_EQ(see(sample.violated({"a"}), 64)->verdict, Verdict::violated);
+}
+
+TEST_F(LookingAtAKernel, ALongWindowIsLongEnough) {
+  sample.policy.checks[0].window = {milliseconds(100'000), 6};
+  now->normal.sequence = 401;
+  EXPECT_EQ(said_at(0, 200, [&](int) {}), 98) << "a tenth of the pace early";
+}
+
+TEST_F(LookingAtAKernel, IsNotWaitedForWhereTheCheckDoesNotWantIt) {
+  sample.policy.checks[0].window.guest_time = false;
+  now->normal.sequence = 401;
+  EXPECT_EQ(said_at(0, 60), 5);
+  EXPECT_EQ(asked, 0u);
+}
+
+TEST_F(LookingAtAKernel, IsNotWaitedForWhereItDoesNotTell) {
+  now = std::nullopt;
+  EXPECT_EQ(said_at(0, 60), 5);
+}
+
+TEST_F(LookingAtAKernel, IsWaitedForInTheMidstOfUnknownLooks) {
+  now->normal.sequence = 401;
+  EXPECT_EQ(said_at(0, 20), 20);
+  EXPECT_EQ(see(sample.unknown("torn"), 20)->verdict, Verdict::unknown);
+  EXPECT_FALSE(see(sample.violated({"a"}), 21));
+  now->normal.sequence = 420;
+  EXPECT_FALSE(see(sample.violated({"a"}), 22));
+  EXPECT_TRUE(see(sample.violated({"a"}), 23)) << "what was seen before is remembered";
+}
+
+TEST_F(LookingAtAKernel, SaysThatItIsUnknownWhenOthersComeWhileItIsWaitedFor) {
+  now->normal.sequence = 401;
+  std::optional<CheckResult> said;
+  int second = 0;
+  for (; second < 200 && !said; ++second)
+    said = see(sample.violated({"one of " + std::to_string(second / 8)}), second);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::unknown);
+  EXPECT_LE(second, 12) << "each stays for eight seconds";
+}
+
+TEST_F(LookingAtAKernel, SilenceOverAChangingViolationEnds) {
+  now->normal.sequence = 401;
+  for (int second = 0; second < 63; ++second)
+    EXPECT_FALSE(see(sample.violated({second < 40 ? "a" : "b"}), second) && second % 40 > 10) << second;
+  const auto said = see(sample.violated({"b"}), 64);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->verdict, Verdict::unknown);
+}
+
+TEST_F(LookingAtAKernel, IsNotAskedOnceAllIsConfirmed) {
+  EXPECT_EQ(said_at(0, 60), 5);
+  asked = 0;
+  EXPECT_TRUE(see(sample.violated({"a"}), 6));
+  EXPECT_TRUE(see(sample.ok(), 7));
+  EXPECT_TRUE(see(sample.unknown("torn"), 8));
+  EXPECT_EQ(asked, 0u);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ void read_confirm(Diagnosis& diagnosis, const Mapping& mapping, const Policy& po
     const Mapping window(diagnosis, node, "confirm", {"window", "looks", "guestTime"});
     read_length(diagnosis, window, check.window);
     read_looks(diagnosis, window, check.window);
-    check.window.guest_time = window.boolean("guestTime").value_or(true);
+    check.window.guest_time = window.boolean("guestTime").value_or(false);
     check.confirm = Confirm::window;
     return;
   }

@@ -6,7 +6,7 @@
 
 namespace ringside::policies {
 
-/// Reads `confirm` of a check: `second-look`, `paused`, or `{window: 5s, looks: 6, guestTime: true}`.
+/// Reads `confirm` of a check: `second-look`, `paused`, or `{window: 5s, looks: 6, guestTime: false}`.
 /// `policy` gives what a check without one does.
 void read_confirm(Diagnosis& diagnosis, const Mapping& mapping, const Policy& policy, Check& check);
 

@@ -189,6 +189,7 @@ TEST_F(Looking, KeepsChecksApart) {
 /// The same, with a guest that tells how far it is with its grace periods.
 class LookingAtAKernel : public Looking {
  protected:
+  LookingAtAKernel() { sample.policy.checks[0].window.guest_time = true; }
   std::optional<CheckResult> see(const CheckResult& look, double seconds) {
     return confirmation.weigh(look, at(seconds), [this] {
       ++asked;
@@ -241,7 +242,7 @@ TEST_F(LookingAtAKernel, DoesNotWaitWithoutEndForAGracePeriod) {
 }
 
 TEST_F(LookingAtAKernel, ALongWindowIsLongEnough) {
-  sample.policy.checks[0].window = {milliseconds(100'000), 6};
+  sample.policy.checks[0].window = {milliseconds(100'000), 6, true};
   now->normal.sequence = 401;
   EXPECT_EQ(said_at(0, 200, [&](int) {}), 98) << "a tenth of the pace early";
 }

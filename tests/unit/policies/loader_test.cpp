@@ -258,11 +258,11 @@ TEST(PolicyLoader, ReadsAWindowOfConfirmation) {
   EXPECT_EQ(window.window.length, std::chrono::seconds(10));
   EXPECT_EQ(window.window.looks, 11u);
   EXPECT_EQ(window.window.pace(), std::chrono::seconds(1));
-  EXPECT_TRUE(window.window.guest_time);
+  EXPECT_FALSE(window.window.guest_time);
   EXPECT_EQ(only_check(policy(std::string(kForm) + "      confirm: {window: 1m}\n")).window.looks, 6u);
-  const Check fixed =
-      only_check(policy(std::string(kForm) + "      confirm: {window: 5s, guestTime: false}\n"));
-  EXPECT_FALSE(fixed.window.guest_time);
+  const Check freed =
+      only_check(policy(std::string(kForm) + "      confirm: {window: 5s, guestTime: true}\n"));
+  EXPECT_TRUE(freed.window.guest_time);
 }
 
 TEST(PolicyLoader, LinuxPoliciesConfirmOverAWindowIfTheySayNothingElse) {

@@ -53,12 +53,10 @@ Result<void> Looks::again() {
   RINGSIDE_TRY(const auto snapshot, guest_.snapshot(msrs_));
   // Nothing moves on in a guest that stands still, so that nothing can be learnt from looking again.
   if (snapshot->info().status != "running") return fail(Errc::unavailable, "the guest was stopped meanwhile");
-  std::set<const policies::Policy*> wanted;
+  std::set<const policies::Check*> wanted;
   for (const CheckResult& result : results_)
-    if (confirmation_.undecided(*result.check)) wanted.insert(result.policy);
-  std::vector<CheckResult> looks;
-  for (const policies::Policy* policy : wanted)
-    for (auto& look : evaluator_.evaluate(*policy, *snapshot)) looks.push_back(std::move(look));
+    if (confirmation_.undecided(*result.check)) wanted.insert(result.check);
+  std::vector<CheckResult> looks = evaluator_.evaluate(wanted, *snapshot);
   look_closer(guest_, evaluator_, msrs_, looks,
               [&](const CheckResult& look) { return confirmation_.undecided(*look.check); });
   const GraceClock grace = grace_clock(*snapshot, guest_.memory());

@@ -65,10 +65,10 @@ class PauseTaken {
   Pauses* pauses_;
 };
 
-/// Evaluates `wanted` policies again on a fresh snapshot, inside a freeze window if `paused`.
+/// Evaluates `wanted` checks again on a fresh snapshot, inside a freeze window if `paused`.
 Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator,
                                                 guest::live::MsrSource msrs,
-                                                const std::set<const policies::Policy*>& wanted, bool paused,
+                                                const std::set<const policies::Check*>& wanted, bool paused,
                                                 Pauses* pauses = nullptr) {
   std::unique_ptr<guest::live::FreezeWindow> window;
   if (paused) {
@@ -79,8 +79,7 @@ Result<std::vector<CheckResult>> evaluate_again(guest::live::LiveGuest& guest, p
   std::vector<CheckResult> again;
   {
     RINGSIDE_TRY(const auto snapshot, guest.snapshot(msrs));
-    for (const policies::Policy* policy : wanted)
-      for (auto& result : evaluator.evaluate(*policy, *snapshot)) again.push_back(std::move(result));
+    again = evaluator.evaluate(wanted, *snapshot);
   }
   if (window) {
     RINGSIDE_CHECK(window->close());
@@ -142,10 +141,7 @@ void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, 
   for (const CheckResult& result : results)
     if (needs_closer_look(result, doubted)) checks.insert(result.check);
   for (int look = 0; look < kLooks && !checks.empty(); ++look) {
-    std::set<const policies::Policy*> wanted;
-    for (const CheckResult& result : results)
-      if (checks.contains(result.check)) wanted.insert(result.policy);
-    const auto again = evaluate_again(guest, evaluator, msrs, wanted, false);
+    const auto again = evaluate_again(guest, evaluator, msrs, checks, false);
     if (!again) return;
     for (CheckResult& result : results) {
       if (!checks.contains(result.check)) continue;
@@ -159,7 +155,7 @@ void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, 
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
                 std::vector<CheckResult>& results, const std::function<bool(const CheckResult&)>& doubted,
                 Pauses* pauses) {
-  std::set<const policies::Policy*> running, paused;
+  std::set<const policies::Check*> running, paused;
   const auto again_at_once = [&](const CheckResult& result) {
     return result.verdict == Verdict::violated && doubted(result) &&
            (result.check->confirm == policies::Confirm::second_look ||
@@ -167,14 +163,12 @@ void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, g
   };
   for (const CheckResult& result : results)
     if (again_at_once(result))
-      (result.check->confirm == policies::Confirm::paused ? paused : running).insert(result.policy);
-  // What is looked at with the guest stopped needs no other look.
-  for (const auto* policy : paused) running.erase(policy);
+      (result.check->confirm == policies::Confirm::paused ? paused : running).insert(result.check);
   for (const auto* wanted : {&running, &paused}) {
     if (wanted->empty()) continue;
     const auto again = evaluate_again(guest, evaluator, msrs, *wanted, wanted == &paused, pauses);
     for (CheckResult& result : results) {
-      if (!again_at_once(result) || !wanted->contains(result.policy)) continue;
+      if (!wanted->contains(result.check)) continue;
       if (!again) {
         result = unconfirmed(result, again.error());
         continue;

@@ -34,7 +34,7 @@ void look_closer(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, 
 
 /// Looks again, at once, at violated results for which `doubted` holds: on a fresh snapshot, or with the
 /// guest stopped where the check says `confirm: paused`; not at those that confirm over a window
-/// (Confirmation). Each policy is evaluated again at most once. What `pauses` (nullptr: no bound) does not
+/// (Confirmation). Each check is evaluated again at most once. What `pauses` (nullptr: no bound) does not
 /// allow to be looked at with the guest stopped is unknown.
 void look_again(guest::live::LiveGuest& guest, policies::Evaluator& evaluator, guest::live::MsrSource msrs,
                 std::vector<policies::CheckResult>& results,

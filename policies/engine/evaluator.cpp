@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
+#include <iterator>
 
 namespace ringside::policies {
 
@@ -29,23 +29,33 @@ constexpr unsigned kChangesUntilSplit = 3;
 /// Checks that read megabytes read the same ones: apart, each would keep and compare them again.
 constexpr std::size_t kMostToSplit = 1u << 20;
 
-/// What the last evaluation of some checks of a policy, one after another, said, and what it was computed
-/// from.
+using Checks = std::vector<const Check*>;
+
+/// What the last evaluation of some checks of a policy said, and what it was computed from.
 struct Memo {
-  std::size_t first = 0;  ///< the first check's index in the policy; `results` has one entry a check
-  std::vector<CheckResult> results;
+  std::vector<CheckResult> results;  ///< one a check
   guest::ReadSet reads;
   std::vector<guest::x86::CpuState> cpus;
   guest::memory::MemoryMap map;
   std::uint64_t golden = 0;  ///< GoldenStore::revision(): vendors' files are in no read set
   bool reusable = false;
-  unsigned changes = 0;  ///< evaluations because something had changed
+
+  Checks checks() const {
+    Checks all;
+    for (const CheckResult& result : results) all.push_back(result.check);
+    return all;
+  }
 };
 
-/// A policy's memos, in the order of its checks. At first there is one: checks of one policy read much in
-/// common. A policy that is computed from what changes all the time is split, so that what changes costs the
-/// checks that look at it only.
-using Memos = std::vector<Memo>;
+/// A policy's memos; each of its checks is in one of them. At first there is one: checks of one policy read
+/// much in common. A check that was evaluated on its own afterwards has a memo of its own, until the first
+/// one has to be evaluated again: then all are one again. A policy that is computed from what changes all the
+/// time is split for good, so that what changes costs the checks that look at it only.
+struct Memos {
+  std::vector<Memo> all;  ///< empty: never evaluated
+  bool split = false;
+  unsigned changes = 0;  ///< evaluations of the first one because something had changed
+};
 
 /// Notes what a snapshot reads while it lives.
 class Recording {
@@ -69,11 +79,14 @@ class EvaluatorImpl final : public Evaluator {
   Result<void> set_baseline(const Baseline* baseline) override;
   std::vector<CheckResult> evaluate(guest::Snapshot& snapshot) override;
   std::vector<CheckResult> evaluate(const Policy& policy, guest::Snapshot& snapshot) override;
+  std::vector<CheckResult> evaluate(const std::set<const Check*>& checks, guest::Snapshot& snapshot) override;
   std::vector<CheckResult> tick(guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory,
                                 unsigned* evaluated, const std::function<bool(const Policy&)>& due) override;
 
  private:
-  Memo run(const Policy& policy, std::size_t first, std::size_t count, guest::Snapshot& snapshot);
+  Memo run(const Policy& policy, const Checks& checks, guest::Snapshot& snapshot);
+  void evaluate_apart(const Policy& policy, Memos& memos, const std::set<const Check*>& wanted,
+                      guest::Snapshot& snapshot, std::vector<CheckResult>& results);
   bool refresh(const Policy& policy, Memos& memos, std::uint64_t golden, guest::Snapshot& snapshot,
                guest::memory::PhysicalMemory& memory);
   CheckResult run_check(const Policy& policy, const Check& check, bool& reusable);
@@ -152,7 +165,7 @@ bool roots_agree(guest::ReadSet& reads, const std::vector<guest::x86::CpuState>&
 
 Result<void> EvaluatorImpl::set_baseline(const Baseline* baseline) {
   for (auto& memos : memos_)
-    for (auto& memo : memos) memo.reusable = false;
+    for (auto& memo : memos.all) memo.reusable = false;
   baseline_ = baseline == nullptr ? std::nullopt : std::optional(*baseline);
   return database_->bind_baseline(baseline_ ? &*baseline_ : nullptr);
 }
@@ -268,17 +281,21 @@ CheckResult EvaluatorImpl::run_check(const Policy& policy, const Check& check, b
   return result;
 }
 
-Memo EvaluatorImpl::run(const Policy& policy, std::size_t first, std::size_t count,
-                        guest::Snapshot& snapshot) {
+Checks checks_of(const Policy& policy) {
+  Checks all;
+  for (const Check& check : policy.checks) all.push_back(&check);
+  return all;
+}
+
+Memo EvaluatorImpl::run(const Policy& policy, const Checks& checks, guest::Snapshot& snapshot) {
   Memo memo;
-  memo.first = first;
   memo.reusable = true;
   const Recording recording(snapshot, memo.reads);
   database_->bind(&snapshot);
   const auto excluded = select(policy.guests, snapshot);
-  for (const auto& check : std::span(policy.checks).subspan(first, count))
-    memo.results.push_back(excluded ? CheckResult{&policy, &check, excluded->first, {}, {excluded->second}}
-                                    : run_check(policy, check, memo.reusable));
+  for (const Check* check : checks)
+    memo.results.push_back(excluded ? CheckResult{&policy, check, excluded->first, {}, {excluded->second}}
+                                    : run_check(policy, *check, memo.reusable));
   database_->bind(nullptr);
   memo.cpus = snapshot.cpus(RegisterGroups::none);
   memo.map = snapshot.map();
@@ -287,14 +304,53 @@ Memo EvaluatorImpl::run(const Policy& policy, std::size_t first, std::size_t cou
 }
 
 std::vector<CheckResult> EvaluatorImpl::evaluate(const Policy& policy, guest::Snapshot& snapshot) {
-  Memo memo = run(policy, 0, policy.checks.size(), snapshot);
+  Memo memo = run(policy, checks_of(policy), snapshot);
   auto results = memo.results;
   const auto found =
       std::find_if(policies_.begin(), policies_.end(), [&](const Policy& one) { return &one == &policy; });
   if (found != policies_.end()) {
     Memos& memos = memos_[static_cast<std::size_t>(found - policies_.begin())];
-    memos.clear();
-    memos.push_back(std::move(memo));
+    memos = Memos{};
+    memos.all.push_back(std::move(memo));
+  }
+  return results;
+}
+
+/// Evaluates those checks of `memos` that are wanted, and takes them out of the memos that speak of others
+/// too: what those were computed from says nothing of them any more.
+void EvaluatorImpl::evaluate_apart(const Policy& policy, Memos& memos, const std::set<const Check*>& wanted,
+                                   guest::Snapshot& snapshot, std::vector<CheckResult>& results) {
+  std::vector<Memo> apart;
+  for (Memo& memo : memos.all) {
+    Checks checks = memo.checks();
+    std::erase_if(checks, [&](const Check* check) { return !wanted.contains(check); });
+    if (checks.empty()) continue;
+    Memo again = run(policy, checks, snapshot);
+    results.insert(results.end(), again.results.begin(), again.results.end());
+    if (checks.size() == memo.results.size()) {
+      memo = std::move(again);
+      continue;
+    }
+    std::erase_if(memo.results, [&](const CheckResult& result) { return wanted.contains(result.check); });
+    apart.push_back(std::move(again));
+  }
+  std::move(apart.begin(), apart.end(), std::back_inserter(memos.all));
+}
+
+std::vector<CheckResult> EvaluatorImpl::evaluate(const std::set<const Check*>& checks,
+                                                 guest::Snapshot& snapshot) {
+  std::vector<CheckResult> results;
+  for (std::size_t i = 0; i < policies_.size(); ++i) {
+    const Policy& policy = policies_[i];
+    if (!memos_[i].all.empty()) {
+      evaluate_apart(policy, memos_[i], checks, snapshot, results);
+      continue;
+    }
+    // The first tick evaluates all of the policy.
+    Checks own = checks_of(policy);
+    std::erase_if(own, [&](const Check* check) { return !checks.contains(check); });
+    if (own.empty()) continue;
+    for (auto& result : run(policy, own, snapshot).results) results.push_back(std::move(result));
   }
   return results;
 }
@@ -318,22 +374,31 @@ bool EvaluatorImpl::stands(Memo& memo, std::uint64_t golden, guest::Snapshot& sn
 /// Evaluates again what does not stand; false if all of it did.
 bool EvaluatorImpl::refresh(const Policy& policy, Memos& memos, std::uint64_t golden,
                             guest::Snapshot& snapshot, guest::memory::PhysicalMemory& memory) {
-  if (memos.empty()) {
-    memos.push_back(run(policy, 0, policy.checks.size(), snapshot));
+  const auto all_as_one = [&] {
+    memos.all.clear();
+    memos.all.push_back(run(policy, checks_of(policy), snapshot));
+  };
+  if (memos.all.empty()) {
+    all_as_one();
     return true;
   }
   bool changed = false;
-  for (Memo& memo : memos) {
+  for (std::size_t i = 0; i < memos.all.size(); ++i) {
+    Memo& memo = memos.all[i];
     if (stands(memo, golden, snapshot, memory)) continue;
     changed = true;
-    const unsigned changes = memo.changes + 1;
-    memo = run(policy, memo.first, memo.results.size(), snapshot);
-    memo.changes = changes;
+    if (i > 0 || memos.split) {
+      memo = run(policy, memo.checks(), snapshot);
+      continue;
+    }
+    ++memos.changes;
+    all_as_one();
   }
-  if (memos.size() == 1 && policy.checks.size() > 1 && memos[0].changes >= kChangesUntilSplit &&
-      memos[0].reads.bytes() <= kMostToSplit) {
-    memos.clear();
-    for (std::size_t i = 0; i < policy.checks.size(); ++i) memos.push_back(run(policy, i, 1, snapshot));
+  if (!memos.split && memos.changes >= kChangesUntilSplit && policy.checks.size() > 1 &&
+      memos.all[0].reads.bytes() <= kMostToSplit) {
+    memos.all.clear();
+    memos.split = true;
+    for (const Check* check : checks_of(policy)) memos.all.push_back(run(policy, {check}, snapshot));
   }
   return changed;
 }
@@ -347,7 +412,10 @@ std::vector<CheckResult> EvaluatorImpl::tick(guest::Snapshot& snapshot, guest::m
   for (std::size_t i = 0; i < policies_.size(); ++i) {
     if (due && !due(policies_[i])) continue;
     if (refresh(policies_[i], memos_[i], golden, snapshot, memory)) ++count;
-    for (const Memo& memo : memos_[i]) all.insert(all.end(), memo.results.begin(), memo.results.end());
+    const std::size_t first = all.size();
+    for (const Memo& memo : memos_[i].all) all.insert(all.end(), memo.results.begin(), memo.results.end());
+    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
+              [](const CheckResult& a, const CheckResult& b) { return std::less<>{}(a.check, b.check); });
   }
   if (evaluated != nullptr) *evaluated = count;
   return all;

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ class Evaluator {
   virtual std::vector<CheckResult> evaluate(guest::Snapshot& snapshot) = 0;
   /// Evaluates one policy afresh.
   virtual std::vector<CheckResult> evaluate(const Policy& policy, guest::Snapshot& snapshot) = 0;
+  /// Evaluates these checks afresh, and no other. What a tick says of the others still rests on what they
+  /// were computed from.
+  virtual std::vector<CheckResult> evaluate(const std::set<const Check*>& checks,
+                                            guest::Snapshot& snapshot) = 0;
 
   /// A tick: policies whose read set and registers are unchanged since the last tick keep their verdicts; the
   /// others are evaluated on `snapshot`. `evaluated`, if given, counts them. Policies that are not `due`

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policies/engine/virtual_table.h"
 
+#include "policies/tables/linux/address_names.h"
+
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <optional>
 
 namespace ringside::policies {
 
@@ -20,15 +24,9 @@ struct VirtualTable : sqlite3_vtab {
   const Table* table = nullptr;
   TableContext* context = nullptr;
 };
-struct Cursor : sqlite3_vtab_cursor {
-  std::vector<std::vector<Value>> rows;
-  std::size_t at = 0;
-};
-
 class Collector final : public RowSink {
  public:
-  Collector(const Table& table, TableContext& context, std::vector<std::vector<Value>>& rows)
-      : table_(table), context_(context), rows_(rows) {}
+  Collector(const Table& table, TableContext& context) : table_(table), context_(context) {}
 
   bool row(std::vector<Value> cells) override {
     if (rows_.size() >= kMaxTableRows) {
@@ -42,11 +40,67 @@ class Collector final : public RowSink {
   void incomplete(Error why) override {
     context_.add_incomplete(std::string(table_.name) + ": " + why.message);
   }
+  bool names_late(std::size_t first) override {
+    if (!first_name_) first_name_ = first;
+    return first_name_ == first;
+  }
+
+  const std::vector<std::vector<Value>>& rows() const { return rows_; }
+  /// Which column of the names of an address `column` is, if those are filled late.
+  std::optional<std::size_t> late_name(std::size_t column) const {
+    if (!first_name_ || column < *first_name_ || column - *first_name_ >= kAddressNames) return std::nullopt;
+    return column - *first_name_;
+  }
 
  private:
   const Table& table_;
   TableContext& context_;
-  std::vector<std::vector<Value>>& rows_;
+  std::vector<std::vector<Value>> rows_;
+  std::optional<std::size_t> first_name_;
+};
+
+/// The rows of one scan of a table.
+class Scan {
+ public:
+  Scan(const Table& table, TableContext& context)
+      : table_(table), context_(context), collector_(table, context), namer_(*context.snapshot, collector_) {}
+  Scan(const Scan&) = delete;
+  Scan& operator=(const Scan&) = delete;
+
+  Result<void> fill(const TableRequest& request) {
+    return table_.fill(*context_.snapshot, request, collector_);
+  }
+  bool ended() const { return at_ >= collector_.rows().size(); }
+  void next() {
+    ++at_;
+    names_ = {};
+  }
+  /// The cell of the row that it stands at.
+  const Value& cell(std::size_t column) {
+    static const Value kNull;
+    const auto& row = collector_.rows()[at_];
+    if (column >= row.size()) return kNull;
+    const auto late = collector_.late_name(column);
+    if (!late) return row[column];
+    auto& name = names_[*late];
+    if (!name) {
+      const auto* address = std::get_if<std::int64_t>(&row[column - *late]);
+      name = address == nullptr ? Value{} : namer_.name(*late, static_cast<std::uint64_t>(*address));
+    }
+    return *name;
+  }
+
+ private:
+  const Table& table_;
+  TableContext& context_;
+  Collector collector_;
+  AddressNamer namer_;
+  std::size_t at_ = 0;
+  std::array<std::optional<Value>, kAddressNames> names_;  ///< of the row that it stands at
+};
+
+struct Cursor : sqlite3_vtab_cursor {
+  std::optional<Scan> scan;
 };
 
 /// The columns whose values tell a row from every other of the table.
@@ -68,13 +122,13 @@ std::string virtual_schema(const Table& table) {
   return sql + ", \"row key\" TEXT HIDDEN, PRIMARY KEY(\"row key\")) WITHOUT ROWID";
 }
 
-std::string row_key(const Table& table, const std::vector<Value>& row) {
+std::string row_key(const Table& table, Scan& scan) {
   std::string key;
   for (const std::size_t column : key_columns(table)) {
-    if (column >= row.size()) continue;
-    if (const auto* number = std::get_if<std::int64_t>(&row[column]))
+    const Value& value = scan.cell(column);
+    if (const auto* number = std::get_if<std::int64_t>(&value))
       key += std::to_string(*number);
-    else if (const auto* text = std::get_if<std::string>(&row[column]))
+    else if (const auto* text = std::get_if<std::string>(&value))
       key += std::to_string(text->size()) + ":" + *text;  // no value may look like two
     key += ',';
   }
@@ -193,16 +247,15 @@ int filter(sqlite3_vtab_cursor* base, int, const char* plan, int argc, sqlite3_v
   Cursor& cursor = of(base);
   VirtualTable& table = of(cursor.pVtab);
   TableContext& context = *table.context;
-  cursor.rows.clear();
-  cursor.at = 0;
+  cursor.scan.reset();
   TableRequest request;
   if (!request_of(*table.table, plan, argc, argv, request)) return SQLITE_OK;
   if (context.snapshot == nullptr) {
     context.failure = Error{Errc::unavailable, "no snapshot is bound"};
     return SQLITE_ERROR;
   }
-  Collector sink(*table.table, context, cursor.rows);
-  auto filled = table.table->fill(*context.snapshot, request, sink);
+  cursor.scan.emplace(*table.table, context);
+  auto filled = cursor.scan->fill(request);
   if (!filled) {
     context.failure = filled.error().within(table.table->name);
     set_error(cursor.pVtab, context.failure->message);
@@ -212,26 +265,28 @@ int filter(sqlite3_vtab_cursor* base, int, const char* plan, int argc, sqlite3_v
 }
 
 int next(sqlite3_vtab_cursor* base) {
-  ++of(base).at;
+  of(base).scan->next();
   return SQLITE_OK;
 }
 
 int eof(sqlite3_vtab_cursor* base) {
-  return of(base).at >= of(base).rows.size() ? 1 : 0;
+  const auto& scan = of(base).scan;
+  return !scan || scan->ended() ? 1 : 0;
 }
 
 int column(sqlite3_vtab_cursor* base, sqlite3_context* result, int index) {
-  const auto& row = of(base).rows[of(base).at];
+  Scan& scan = *of(base).scan;
+  if (index < 0) return SQLITE_OK;  // NULL
   const auto at = static_cast<std::size_t>(index);
   if (const Table& table = *of(base->pVtab).table; at == table.columns.size()) {
-    const std::string key = row_key(table, row);
+    const std::string key = row_key(table, scan);
     sqlite3_result_text64(result, key.data(), key.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     return SQLITE_OK;
   }
-  if (index < 0 || at >= row.size()) return SQLITE_OK;  // NULL
-  if (const auto* number = std::get_if<std::int64_t>(&row[at]))
+  const Value& value = scan.cell(at);
+  if (const auto* number = std::get_if<std::int64_t>(&value))
     sqlite3_result_int64(result, *number);
-  else if (const auto* text = std::get_if<std::string>(&row[at]))
+  else if (const auto* text = std::get_if<std::string>(&value))
     sqlite3_result_text64(result, text->data(), text->size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   return SQLITE_OK;
 }

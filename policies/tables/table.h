@@ -59,6 +59,10 @@ class RowSink {
   virtual bool row(std::vector<Value> cells) = 0;
   /// A part of the table could not be read: the rows are right but not all. Makes the checks on it `unknown`.
   virtual void incomplete(Error why) = 0;
+  /// True if the sink itself fills the columns from `first` on that name an address (AddressNames), and only
+  /// for the rows of which the query looks at them: names are costly, and most rows are dropped for what else
+  /// they hold. Each row then holds the address, or NULL, in column `first`.
+  virtual bool names_late(std::size_t /*first*/) { return false; }
 };
 
 /// One table: the only definition of its name, columns and documentation; the SQL schema, `ringside tables`

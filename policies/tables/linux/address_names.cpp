@@ -27,15 +27,7 @@ std::vector<Column> with_address_names(std::vector<Column> columns) {
   return columns;
 }
 
-AddressNames::AddressNames(guest::Snapshot& snapshot, const TableRequest& request, std::size_t first,
-                           RowSink& sink)
-    : snapshot_(snapshot),
-      sink_(sink),
-      symbol_(request.uses(first)),
-      module_(request.uses(first + 1)),
-      region_(request.uses(first + 2)) {}
-
-Symboliser* AddressNames::symboliser() {
+Symboliser* AddressNamer::symboliser() {
   if (asked_) return symboliser_;
   asked_ = true;
   auto kernel = Kernel::of(snapshot_);
@@ -46,27 +38,40 @@ Symboliser* AddressNames::symboliser() {
   return symboliser_;
 }
 
-void AddressNames::report_problems() {
+void AddressNamer::report_problems() {
   const auto& problems = symboliser_->problems();
   for (; reported_ < problems.size(); ++reported_)
     sink_.incomplete(problems[reported_].within("names of addresses"));
 }
 
-void AddressNames::add(std::vector<Value>& row, std::optional<std::uint64_t> address) {
-  if (!address || !(symbol_ || module_ || region_) || symboliser() == nullptr) {
-    row.resize(row.size() + kAddressNames);
-    return;
-  }
-  const Gva gva{*address};
-  auto symbol = symbol_ ? symboliser_->symbol(gva) : std::nullopt;
+Value AddressNamer::name(std::size_t column, std::uint64_t address) {
+  if (symboliser() == nullptr) return null_cell();
+  const Gva gva{address};
+  auto symbol = column == 0 ? symboliser_->symbol(gva) : std::nullopt;
   const auto region = symboliser_->region(gva);
   // A name that is not there may be one that could not be read.
   const bool no_owner = region == AddressRegion::module_area || region == AddressRegion::none;
-  if (no_owner || (symbol_ && !symbol && region != AddressRegion::user)) report_problems();
-  const auto module = module_ ? symboliser_->module(gva) : std::string_view();
-  row.push_back(symbol ? cell(std::move(*symbol)) : null_cell());
-  row.push_back(module.empty() ? null_cell() : cell(module));
-  row.push_back(region_ ? cell(to_string(region)) : null_cell());
+  if (no_owner || (column == 0 && !symbol && region != AddressRegion::user)) report_problems();
+  if (column == 0) return symbol ? cell(std::move(*symbol)) : null_cell();
+  if (column == 2) return cell(to_string(region));
+  const auto module = symboliser_->module(gva);
+  return module.empty() ? null_cell() : cell(module);
+}
+
+AddressNames::AddressNames(guest::Snapshot& snapshot, const TableRequest& request, std::size_t first,
+                           RowSink& sink)
+    : namer_(snapshot, sink), late_(sink.names_late(first)) {
+  for (std::size_t i = 0; i < kAddressNames; ++i) wanted_[i] = request.uses(first + i);
+}
+
+void AddressNames::add(std::vector<Value>& row, std::optional<std::uint64_t> address) {
+  if (late_) {
+    row.push_back(address ? cell(*address) : null_cell());
+    row.resize(row.size() + kAddressNames - 1);
+    return;
+  }
+  for (std::size_t i = 0; i < kAddressNames; ++i)
+    row.push_back(address && wanted_[i] ? namer_.name(i, *address) : null_cell());
 }
 
 }  // namespace ringside::policies

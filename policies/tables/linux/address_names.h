@@ -5,7 +5,9 @@
 #include "guest/linux/symboliser.h"
 #include "policies/tables/table.h"
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -23,7 +25,27 @@ inline constexpr std::size_t kAddressNames = 3;
 /// Appends those columns.
 std::vector<Column> with_address_names(std::vector<Column> columns);
 
-/// Fills them.
+/// Finds the names of addresses.
+class AddressNamer {
+ public:
+  /// `sink` is told what could not be read. Both must outlive this.
+  AddressNamer(guest::Snapshot& snapshot, RowSink& sink) : snapshot_(snapshot), sink_(sink) {}
+
+  /// What the nth of those columns holds for `address`; NULL: it has none.
+  Value name(std::size_t column, std::uint64_t address);
+
+ private:
+  guest::linux::Symboliser* symboliser();
+  void report_problems();
+
+  guest::Snapshot& snapshot_;
+  RowSink& sink_;
+  bool asked_ = false;
+  guest::linux::Symboliser* symboliser_ = nullptr;
+  std::size_t reported_ = 0;
+};
+
+/// Fills them, or leaves that to the sink (RowSink::names_late).
 class AddressNames {
  public:
   /// `first`: the number of column `symbol` in the table.
@@ -33,15 +55,9 @@ class AddressNames {
   void add(std::vector<Value>& row, std::optional<std::uint64_t> address);
 
  private:
-  guest::linux::Symboliser* symboliser();
-  void report_problems();
-
-  guest::Snapshot& snapshot_;
-  RowSink& sink_;
-  bool symbol_, module_, region_;
-  bool asked_ = false;
-  guest::linux::Symboliser* symboliser_ = nullptr;
-  std::size_t reported_ = 0;
+  AddressNamer namer_;
+  std::array<bool, kAddressNames> wanted_{};
+  bool late_;
 };
 
 }  // namespace ringside::policies

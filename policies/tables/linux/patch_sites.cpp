@@ -27,7 +27,9 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
   auto disassembler = guest::x86::Disassembler::create(kernel->identity().bits == 64);
   for (const linux::PatchSite& site : sites.all()) {
     const auto look = sites.look(site);
-    if (look.known && !request.wants("ok", std::int64_t{look.ok ? 1 : 0})) continue;
+    // What cannot be read equals nothing; the problems say that it cannot.
+    if (look.known ? !request.wants("ok", std::int64_t{look.ok ? 1 : 0}) : request.equal.contains("ok"))
+      continue;
     if (!request.wants("kind", linux::to_string(site.kind))) continue;
     const ByteView actual = sites.text().bytes(site.first, look.size);
     std::vector<Value> row{cell(site.first.value),

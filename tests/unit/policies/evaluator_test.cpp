@@ -398,6 +398,128 @@ TEST_F(EvaluatorTest, WhatChangesAllTheTimeSoonCostsOnlyTheChecksThatLookAtIt) {
   EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
 }
 
+/// A policy of two checks, of which some are evaluated on their own between two ticks.
+class SingleChecksTest : public EvaluatorTest {
+ protected:
+  void SetUp() override {
+    load({kUserGates + "    - id: d\n      title: other\n" + kWx});
+    gates = &policies.at(0).checks.at(0);
+    pages = &policies.at(0).checks.at(1);
+  }
+  std::vector<CheckResult> alone(const std::set<const Check*>& checks) {
+    const auto snapshot = guest.snapshot();
+    return evaluator->evaluate(checks, *snapshot);
+  }
+  void open_gate() { guest.set_gate(0x99, guest.text(), 3); }
+  void close_gate() { guest.set_gate(0x99, guest.text(), 0); }
+
+  const Check *gates = nullptr, *pages = nullptr;
+};
+
+TEST_F(SingleChecksTest, OnlyWhatIsAskedForIsAnswered) {
+  open_gate();
+  const auto results = alone({gates});
+  ASSERT_THAT(results, SizeIs(1));
+  EXPECT_EQ(results[0].check, gates);
+  EXPECT_EQ(results[0].verdict, Verdict::violated);
+  EXPECT_THAT(alone({pages, gates}), SizeIs(2));
+  EXPECT_THAT(alone({}), IsEmpty());
+}
+
+TEST_F(SingleChecksTest, TheFirstTickEvaluatesAllTheSame) {
+  open_gate();
+  alone({gates});
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
+}
+
+TEST_F(SingleChecksTest, QuietGuestIsNotEvaluatedAgainAfterOne) {
+  tick();
+  alone({gates});
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 0u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::ok, Verdict::ok));
+}
+
+TEST_F(SingleChecksTest, NoTickGivesAnOlderVerdict) {
+  close_gate();
+  tick();
+  open_gate();
+  EXPECT_EQ(alone({gates}).at(0).verdict, Verdict::violated);
+  std::vector<Verdict> verdicts;
+  tick(&verdicts);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
+}
+
+TEST_F(SingleChecksTest, WhatHoldsAgainWhatItHeldAtTheTickBeforeIsSeen) {
+  close_gate();
+  tick();
+  open_gate();
+  EXPECT_EQ(alone({gates}).at(0).verdict, Verdict::violated);
+  close_gate();
+  std::vector<Verdict> verdicts;
+  EXPECT_EQ(tick(&verdicts), 1u);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::ok, Verdict::ok));
+  EXPECT_EQ(tick(), 0u);
+}
+
+TEST_F(SingleChecksTest, AViolationThatComesBackIsSeen) {
+  open_gate();
+  tick();
+  close_gate();
+  EXPECT_EQ(alone({gates}).at(0).verdict, Verdict::ok);
+  open_gate();
+  std::vector<Verdict> verdicts;
+  tick(&verdicts);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::violated, Verdict::ok));
+}
+
+TEST_F(SingleChecksTest, WhatTheOthersWereComputedFromIsStillWatched) {
+  tick();
+  alone({gates});
+  guest.map(guest.cpus[0].cr3, 0xffff900000000000, 0x700000, FakeGuest::kWritable);
+  std::vector<Verdict> verdicts;
+  tick(&verdicts);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::ok, Verdict::violated));
+}
+
+TEST_F(SingleChecksTest, EvaluatedTogetherAgainTheyAreComparedInOneCall) {
+  close_gate();
+  tick();
+  alone({gates});
+  open_gate();
+  tick();
+  guest.memory.reset_counters();
+  EXPECT_EQ(tick(), 0u);
+  EXPECT_EQ(guest.memory.calls(), 1u);
+}
+
+TEST_F(SingleChecksTest, ASplitPolicyStaysSplit) {
+  tick();
+  auto changed_gate = [&, at = guest.text()]() mutable {
+    guest.set_gate(0x99, at = at + 16, 0);
+    guest.memory.reset_counters();
+    EXPECT_EQ(tick(), 1u);
+    return guest.memory.bytes();
+  };
+  for (int i = 0; i < 6; ++i) changed_gate();
+  const auto split = changed_gate();
+  alone({gates});
+  EXPECT_EQ(tick(), 0u);
+  EXPECT_EQ(changed_gate(), split);
+}
+
+TEST_F(SingleChecksTest, NewBaselineCountsForThemToo) {
+  load({kUserGates + "    - id: d\n      title: other\n" + kGatesUnchanged});
+  tick();
+  EXPECT_EQ(alone({&policies.at(0).checks.at(1)}).at(0).verdict, Verdict::unknown);
+  use_baseline();
+  std::vector<Verdict> verdicts;
+  tick(&verdicts);
+  EXPECT_THAT(verdicts, ElementsAre(Verdict::ok, Verdict::ok));
+}
+
 TEST_F(EvaluatorTest, UnreadableMemoryIsTriedAgainAtEveryTick) {
   load({kUserGates});
   guest.memory.fail_page(guest::Gpa{FakeGuest::kIdtGpa}, {Errc::gone, "QEMU has ended"});

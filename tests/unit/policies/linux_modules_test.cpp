@@ -165,6 +165,19 @@ TEST(LinuxNames, LeaveWhatDoesNotLookAtThemAlone) {
   }
 }
 
+TEST(LinuxNames, AreLookedUpForRowsOnlyThatTheQueryKeeps) {
+  FakeGuest guest;
+  const auto snapshot = guest.snapshot();
+  // Nothing is said of names that could not be had for rows that do not count.
+  for (const char* sql : {"SELECT gva, symbol, module, region FROM page_mappings WHERE size = 1",
+                          "SELECT symbol FROM idt WHERE dpl = 2",
+                          "SELECT count(*) FROM idt WHERE dpl = 2 AND symbol IS NULL"}) {
+    EXPECT_THAT(ask(*snapshot, sql).incomplete, IsEmpty()) << sql;
+  }
+  EXPECT_THAT(ask(*snapshot, "SELECT count(*) FROM idt WHERE dpl = 0 AND symbol IS NULL").incomplete,
+              SizeIs(1));
+}
+
 TEST(LinuxNames, AreInNoBaselineAndInNoCheckThatDoesNotNameThem) {
   FakeGuest guest;
   const auto baseline = take_baseline(*guest.snapshot());

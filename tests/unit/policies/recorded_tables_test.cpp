@@ -74,6 +74,31 @@ TEST_P(RecordedTables, AreReadToTheirLastColumnOrSayWhatIsMissing) {
   }
 }
 
+/// Rows with all of their cells, as a sink gets them that does not name addresses itself.
+struct WholeRows final : RowSink {
+  std::vector<std::vector<Value>> rows;
+  bool row(std::vector<Value> cells) override {
+    rows.push_back(std::move(cells));
+    return true;
+  }
+  void incomplete(Error) override {}
+};
+
+TEST_P(RecordedTables, NamesAreTheSameWhetherLookedUpAtOnceOrLate) {
+  std::size_t named = 0;
+  for (const auto& table : tables()) {
+    if (table.bulk || !table.column("symbol") || !table.column("module") || !table.column("region")) continue;
+    WholeRows whole;
+    if (!table.fill(*snapshot_, TableRequest{}, whole)) continue;
+    // Each name is looked at twice.
+    const auto result = ask("SELECT * FROM " + std::string(table.name) + " WHERE symbol IS symbol || ''");
+    EXPECT_TRUE(result.rows == whole.rows) << table.name;
+    for (const auto& row : whole.rows)
+      named += std::holds_alternative<std::string>(row[*table.column("symbol")]) ? 1 : 0;
+  }
+  EXPECT_GT(named, is_32_bit() ? 100u : 1000u);
+}
+
 TEST_P(RecordedTables, AddressesAndNamesAgreeBothWays) {
   EXPECT_EQ(number("SELECT symbol(addr('schedule')) = 'schedule'"), 1);
   EXPECT_EQ(number("SELECT symbol(addr('schedule') + 1) = 'schedule+0x1'"), 1);

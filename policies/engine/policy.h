@@ -35,7 +35,8 @@ std::string_view to_string(Confirm confirm);
 struct ConfirmWindow {
   std::chrono::milliseconds length{5'000};  ///< from the first look to the last
   unsigned looks = 6;                       ///< at least so many, the first and the last included; 2 or more
-  /// The guest's kernel must have had time of its own as well: for what it takes off its lists and frees later.
+  /// The guest's kernel must have had time of its own as well: for what it takes off its lists and frees
+  /// later.
   bool guest_time = false;
   /// How far apart looks are that just suffice.
   std::chrono::milliseconds pace() const { return length / (looks - 1); }

@@ -20,31 +20,35 @@ GraceClock grace_clock(guest::Snapshot& snapshot, guest::memory::PhysicalMemory&
   };
 }
 
-void GraceWait::Counter::look(const guest::linux::GraceCounter& now, bool first_one) {
-  if (first_one) first = now.sequence;
-  if (!now.at_rest())
+void GraceWait::Counter::look(const std::optional<guest::linux::GraceCounter>& now) {
+  known = now.has_value();
+  if (!now) return;
+  if (!begun) first = now->sequence;
+  if (!now->at_rest())
     rests = 0;
   else
-    rests = first_one || now.sequence == last ? rests + 1 : 1;
-  last = now.sequence;
+    rests = !begun || now->sequence == last ? rests + 1 : 1;
+  last = now->sequence;
+  begun = true;
 }
 
 bool GraceWait::Counter::over(unsigned rests_wanted) const {
-  return rests >= rests_wanted || guest::linux::whole_grace_periods(first, last) >= kPeriods;
+  return !known || rests >= rests_wanted || guest::linux::whole_grace_periods(first, last) >= kPeriods;
 }
 
 void GraceWait::look(const std::optional<guest::linux::GracePeriods>& now) {
   known_ = now.has_value();
   if (!now) return;
-  normal_.look(now->normal, !begun_);
-  expedited_.look(now->expedited, !begun_);
-  begun_ = true;
+  normal_.look(now->normal);
+  expedited_.look(now->expedited);
+  tasks_.look(now->tasks);
+  tasks_trace_.look(now->tasks_trace);
 }
 
 bool GraceWait::over(unsigned looks) const {
   if (!known_) return true;
   const unsigned rests = std::clamp(looks - 1, 1u, kRests);
-  return normal_.over(rests) && expedited_.over(rests);
+  return normal_.over(rests) && expedited_.over(rests) && tasks_.over(rests) && tasks_trace_.over(rests);
 }
 
 }  // namespace ringside::agent

@@ -38,14 +38,16 @@ class GraceWait {
   bool over(unsigned looks) const;
 
  private:
+  /// One kind of grace periods. Those that the kernel does not tell of are not waited for.
   struct Counter {
     std::uint64_t first = 0, last = 0;
     unsigned rests = 0;
-    void look(const guest::linux::GraceCounter& now, bool first_one);
+    bool begun = false, known = false;
+    void look(const std::optional<guest::linux::GraceCounter>& now);
     bool over(unsigned rests_wanted) const;
   };
-  Counter normal_, expedited_;
-  bool begun_ = false, known_ = false;
+  Counter normal_, expedited_, tasks_, tasks_trace_;
+  bool known_ = false;
 };
 
 }  // namespace ringside::agent

@@ -24,6 +24,12 @@ struct GraceCounter {
 struct GracePeriods {
   GraceCounter normal;     ///< rcu_state.gp_seq: synchronize_rcu(), call_rcu()
   GraceCounter expedited;  ///< rcu_state.expedited_sequence: synchronize_rcu_expedited()
+  /// Those of RCU for tasks, where the kernel counts them (Linux 5.10 does not). That one is wanted shows
+  /// once its thread has begun it (kernel/rcu/tasks.h, struct rcu_tasks).
+  std::optional<GraceCounter> tasks{};  ///< rcu_tasks: what ftrace and BPF jump to is freed after one
+  /// Sleepable programs of BPF are freed after one: rcu_tasks_trace, from Linux 7.0 on an SRCU structure
+  /// (rcu_tasks_trace_srcu_struct, include/linux/srcutree.h).
+  std::optional<GraceCounter> tasks_trace{};
 };
 
 /// How many grace periods have begun since `then` and had ended when the counter was `now`

@@ -67,6 +67,22 @@ TEST(GraceWait, CountsExpeditedOnesByThemselves) {
   EXPECT_TRUE(wait.over(6));
 }
 
+TEST(GraceWait, CountsThoseOfTasksWhereTheKernelTells) {
+  GraceWait wait;
+  const auto look = [&](std::uint64_t all, std::optional<std::uint64_t> tasks, std::uint64_t trace) {
+    GracePeriods now{{all, false}, {all, false}};
+    if (tasks) now.tasks = {*tasks, false};
+    now.tasks_trace = {trace, false};
+    wait.look(now);
+    return wait.over(6);
+  };
+  EXPECT_FALSE(look(400, 401, 401));
+  EXPECT_FALSE(look(440, 401, 440)) << "that of tasks takes long";
+  EXPECT_FALSE(look(480, 408, 441));
+  EXPECT_TRUE(look(520, 413, 441));
+  EXPECT_TRUE(look(520, std::nullopt, 441)) << "no longer known";
+}
+
 TEST(GraceWait, AsksForNoMoreRestThanTheWindowHasLooks) {
   EXPECT_FALSE(over_after({401}, 2));
   EXPECT_TRUE(over_after({400}, 2));

@@ -54,6 +54,42 @@ TEST(GracePeriods, AreReadAsTheyAreNow) {
   EXPECT_FALSE(second->normal.at_rest()) << "one is wanted";
 }
 
+TEST(GracePeriods, OfTasksAreReadWhereTheKernelCountsThem) {
+  World world;
+  world.define();
+  auto& btf = world.kernel.btf_writer();
+  const auto word = btf.integer("u64", 8);
+  btf.struct_("rcu_tasks", 32, {{"gp_state", word, 0}, {"tasks_gp_seq", word, 128}});
+  btf.struct_("srcu_struct", 16, {{"sda", word, 0}, {"srcu_sup", word, 64}});
+  btf.struct_("srcu_usage", 32, {{"srcu_gp_seq", word, 64}, {"srcu_gp_seq_needed", word, 192}});
+  ASSERT_TRUE(world.now());
+  EXPECT_EQ(world.now()->tasks, std::nullopt);
+  const Gva tasks = world.kernel.define_variable("rcu_tasks", 32);
+  world.kernel.put(tasks + 16, std::uint64_t{401});
+  ASSERT_TRUE(world.now()->tasks);
+  EXPECT_EQ(world.now()->tasks->sequence, 401u);
+  EXPECT_EQ(world.now()->tasks_trace, std::nullopt);
+
+  // From Linux 7.0 on.
+  const Gva srcu = world.kernel.define_variable("rcu_tasks_trace_srcu_struct", 16);
+  const Gva usage = world.kernel.define_variable("a_usage", 32);
+  world.kernel.put_pointer(srcu + 8, usage.value);
+  world.kernel.put(usage + 8, std::uint64_t{800});
+  world.kernel.put(usage + 24, std::uint64_t{800});
+  ASSERT_TRUE(world.now()->tasks_trace);
+  EXPECT_EQ(world.now()->tasks_trace->sequence, 800u);
+  EXPECT_TRUE(world.now()->tasks_trace->at_rest());
+  world.kernel.put(usage + 24, std::uint64_t{808});
+  EXPECT_FALSE(world.now()->tasks_trace->at_rest()) << "one is wanted";
+  world.kernel.put_pointer(srcu + 8, 0x123400000000);
+  EXPECT_EQ(world.now()->tasks_trace, std::nullopt) << "it leads nowhere";
+
+  // Before.
+  const Gva trace = world.kernel.define_variable("rcu_tasks_trace", 32);
+  world.kernel.put(trace + 16, std::uint64_t{1204});
+  EXPECT_EQ(world.now()->tasks_trace->sequence, 1204u);
+}
+
 TEST(GracePeriods, LeaveNoTraceInReadSetsButPageTables) {
   World world;
   world.define();

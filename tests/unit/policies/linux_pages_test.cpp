@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
+#include <utility>
 
 namespace ringside::policies::testing {
 namespace {
@@ -57,7 +59,11 @@ class PoliciesOnPages : public ::testing::Test {
       for (const auto& result : evaluator->evaluate(policy, kernel.snapshot())) {
         if (result.verdict == Verdict::violated) found.push_back(policy.name + "/" + result.check->id);
         if (result.verdict == Verdict::unknown) unknown[result.check->id] = result.reasons;
-        for (const auto& violation : result.violations) messages.push_back(violation.message);
+        for (const auto& violation : result.violations) {
+          messages.push_back(violation.message);
+          fingerprints.insert(violation.fingerprint);
+          identities.insert(violation.identity);
+        }
       }
     }
     return found;
@@ -65,11 +71,32 @@ class PoliciesOnPages : public ::testing::Test {
   PageWorld world;
   std::uint64_t mm = 0;
   std::vector<std::string> messages;
+  std::set<std::string> fingerprints, identities;
   std::map<std::string, std::vector<std::string>> unknown;
 };
 
 TEST_F(PoliciesOnPages, AreQuietOnAHealthyKernel) {
   EXPECT_THAT(violated(), IsEmpty());
+}
+
+/// One more such kernel.
+class Another : public PoliciesOnPages {
+ public:
+  /// Fingerprint and identity of hidden code that holds `byte` somewhere.
+  std::pair<std::string, std::string> hidden(unsigned byte) {
+    world.map(0xffffc90000003000, 0x3200000, PageWorld::kText);
+    world.fill(0x3200800, 1, byte);
+    violated();
+    return {*fingerprints.begin(), *identities.begin()};
+  }
+  void TestBody() override {}
+};
+
+TEST(HiddenCode, IsToldFromTheNextAtTheSamePlace) {
+  const auto first = Another().hidden(0x90), same = Another().hidden(0x90), other = Another().hidden(0xc3);
+  EXPECT_EQ(first, same);
+  EXPECT_EQ(first.first, other.first) << "one place, one finding";
+  EXPECT_NE(first.second, other.second) << "not the same at two looks";
 }
 
 TEST_F(PoliciesOnPages, FindHiddenCode) {

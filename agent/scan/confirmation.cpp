@@ -20,7 +20,8 @@ bool Confirmation::over(const ConfirmWindow& window, Moment since, unsigned look
 
 /// Of one that is not confirmed: true if only the guest's own time is missing.
 bool Confirmation::waits_for_guest(const ConfirmWindow& window, const Candidate& candidate, Moment at) {
-  return over(window, candidate.since, candidate.looks, at) && at - candidate.since < GraceWait::kLongest;
+  return window.guest_time && over(window, candidate.since, candidate.looks, at) &&
+         at - candidate.since < GraceWait::kLongest;
 }
 
 bool Confirmation::over(const ConfirmWindow& window, const Candidate& candidate, Moment at) {

@@ -15,9 +15,10 @@ namespace ringside::agent {
 
 /// Decides over several looks at a running guest what checks with `confirm: {window, looks}` come to. A
 /// violation counts once it was there, with the same identity (object, place and content), at each of so many
-/// looks over the window, and once the guest's kernel had time of its own as well (GraceWait), which is
-/// waited for no longer than GraceWait::kLongest. What is another one each time is work in progress; but a
-/// check that shows some violation at each look is never called clean. Knows no clock: the moments are given.
+/// looks over the window; where the window says `guest_time`, not before the guest's kernel had time of its
+/// own as well (GraceWait), which is waited for no longer than GraceWait::kLongest. What is another one each
+/// time is work in progress; but a check that shows some violation at each look is never called clean. Knows
+/// no clock: the moments are given.
 class Confirmation {
  public:
   using Moment = std::chrono::steady_clock::time_point;

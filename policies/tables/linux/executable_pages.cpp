@@ -51,7 +51,7 @@ class States {
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
-  const bool contents = request.uses(kContent) || request.uses(kContentReason);
+  const bool contents = request.uses(kContent) || request.uses(kContentReason) || request.uses(kState);
   RINGSIDE_TRY(const auto listing, linux::executable_pages(*kernel, contents));
   report_problems(listing, sink);
   AddressNames names(snapshot, request, kColumns, sink);

@@ -254,6 +254,13 @@ TEST_F(LookingAtAKernel, IsNotWaitedForWhereTheCheckDoesNotWantIt) {
   EXPECT_EQ(asked, 0u);
 }
 
+TEST_F(LookingAtAKernel, IsNoReasonToRememberLongerWhereTheCheckDoesNotWantIt) {
+  sample.policy.checks[0].window.guest_time = false;
+  for (int look = 0; look < 6; ++look) EXPECT_FALSE(see(sample.violated({"a"}), look * 0.1));
+  EXPECT_TRUE(see(sample.unknown("cannot be read"), 20));
+  EXPECT_FALSE(see(sample.violated({"a"}), 21)) << "it begins anew";
+}
+
 TEST_F(LookingAtAKernel, IsNotWaitedForWhereItDoesNotTell) {
   now = std::nullopt;
   EXPECT_EQ(said_at(0, 60), 5);

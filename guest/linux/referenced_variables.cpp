@@ -100,6 +100,22 @@ bool is_real_mode_header(KernelPages& memory, std::uint32_t variable) {
   return text % kPageSize == 0 && header <= text && text < end && end <= kMiB;
 }
 
+/// struct mutex: the task that holds it, with flags in the low bits; behind its spin lock and its queue, if
+/// this kernel has them, the list of those that wait (include/linux/mutex.h).
+bool is_mutex(KernelPages& memory, std::uint32_t mutex) {
+  constexpr std::uint32_t kFlags = 7;
+  const auto owner = memory.get<std::uint32_t>(mutex);
+  if (!owner || ((*owner & ~kFlags) != 0 && !KernelPages::is_pointer(*owner & ~kFlags))) return false;
+  for (const std::uint32_t offset : {4u, 8u, 12u}) {
+    const std::uint32_t waiting = mutex + offset, next = memory.word(waiting),
+                        last = memory.word(waiting + 4);
+    if (KernelPages::is_pointer(next) && KernelPages::is_pointer(last) && memory.word(next + 4) == waiting &&
+        memory.word(last) == waiting)
+      return true;
+  }
+  return false;
+}
+
 struct Rule {
   std::string_view variable;
   std::initializer_list<std::string_view> functions;
@@ -126,6 +142,21 @@ const Rule kRules[] = {
     {"real_mode_header",
      {"acpi_get_wakeup_address", "x86_acpi_suspend_lowlevel", "machine_real_restart"},
      is_real_mode_header},
+    {"jump_label_mutex", {"jump_label_lock", "jump_label_unlock"}, is_mutex},
+    {"text_mutex",
+     {"arch_jump_label_transform_queue", "arch_jump_label_transform_apply", "ftrace_arch_code_modify_prepare",
+      "ftrace_arch_code_modify_post_process", "arch_static_call_transform"},
+     is_mutex},
+    {"ftrace_lock",
+     {"register_ftrace_function", "unregister_ftrace_function", "ftrace_release_mod", "ftrace_module_enable",
+      "ftrace_free_mem"},
+     is_mutex},
+    {"kprobe_mutex",
+     {"register_kprobe", "unregister_kprobes", "enable_kprobe", "disable_kprobe", "kprobe_optimizer"},
+     is_mutex},
+    {"module_mutex",
+     {"load_module", "free_module", "finished_loading", "__ia32_sys_delete_module"},
+     is_mutex},
     {"tainted_mask", {"add_taint", "test_taint", "get_taint", "print_tainted"}, is_taint},
 };
 

@@ -68,25 +68,35 @@ class StaticCalls {
   }
 
   /// A trampoline whose key has no symbol, as in kernels of 32 bits: what stands there is right if it
-  /// returns, or goes to the start of a function of the image. False if it is none of these.
-  bool add_unkeyed(Gva trampoline) {
+  /// returns, or jumps to the start of a function of the image or, if it is a module's, of `own`.
+  void add_unkeyed(Gva trampoline, const ModuleSymbols* own) {
     const ByteView actual = sites_.text().bytes(trampoline, kSignatureAt);
-    if (actual.size() < kSignatureAt) return false;
+    if (actual.size() < kSignatureAt) return;
     PatchSite site;
     site.kind = SiteKind::static_call_trampoline;
     site.first = trampoline;
     const Gva target{(trampoline.value + kSignatureAt + *load_le<std::uint32_t>(actual, 1)) & 0xffffffff};
-    const auto symbol = kernel_.symbols().at_or_before(target.value, kernel_.slide());
-    if (actual[0] == std::byte{0xe9} && symbol && kernel_.identity().text.contains(target) &&
-        kernel_.symbols().address(*symbol, kernel_.slide()) == target.value)
+    if (actual[0] == std::byte{0xe9} && (starts_function(target) || (own && starts_function(target, *own))))
       site.expect(sites_.jump(trampoline, target));
     else
       expect_tail(site, Gva{0});
     sites_.add(site);
-    return true;
+    ++unkeyed_;
   }
+  /// How many there were.
+  unsigned unkeyed() const { return unkeyed_; }
 
  private:
+  bool starts_function(Gva target) const {
+    const auto symbol = kernel_.symbols().at_or_before(target.value, kernel_.slide());
+    return symbol && kernel_.identity().text.contains(target) &&
+           kernel_.symbols().address(*symbol, kernel_.slide()) == target.value;
+  }
+  static bool starts_function(Gva target, const ModuleSymbols& own) {
+    const auto symbol = own.at_or_before(target);
+    return symbol && own.address(*symbol) == target;
+  }
+
   std::optional<Gva> function(Gva key) {
     const auto func = sites_.value(key + func_, kernel_.pointer_size(), "static_call_key.func");
     return func ? std::optional(Gva{*func}) : std::nullopt;
@@ -169,6 +179,7 @@ class StaticCalls {
   std::uint32_t func_ = 0;
   std::optional<Gva> return_zero_, warn_, return_, return_thunk_;
   bool thunks_ = false;
+  unsigned unkeyed_ = 0;
 };
 
 /// Trampolines stand together in the image (include/asm-generic/vmlinux.lds.h, STATIC_CALL_TEXT).
@@ -181,7 +192,6 @@ void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
   auto index = symbols.at_or_before(first->value, kernel.slide());
   if (!index) return;
   std::string name;
-  unsigned unkeyed = 0;
   for (std::size_t i = *index; i < symbols.size() && !sites.full(); ++i) {
     const Gva at{symbols.address(i, kernel.slide())};
     if (at >= *end) break;
@@ -190,15 +200,9 @@ void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
     const auto key = kernel.find_symbol(std::string(kKey) + name.substr(kTrampoline.size()));
     if (key)
       calls.add_trampoline(at, *key);
-    else if (sites.bits() == 32 && calls.add_unkeyed(at))
-      ++unkeyed;
+    else if (sites.bits() == 32)
+      calls.add_unkeyed(at, nullptr);
   }
-  if (unkeyed != 0)
-    sites.problem(
-        {Errc::unavailable,
-         fmt::format("this kernel does not tell where {} static calls must go: of their trampolines it is "
-                     "only known that they go to a function",
-                     unkeyed)});
 }
 
 void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {
@@ -211,11 +215,14 @@ void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {
     for (std::size_t at = 0; at < symbols.size(); ++at)
       if (symbols.defined(at) && symbols.name(at).starts_with(kKey))
         keys.emplace(symbols.name(at).substr(kKey.size()), symbols.address(at));
-    if (keys.empty()) continue;
+    if (keys.empty() && sites.bits() == 64) continue;
     for (std::size_t at = 0; at < symbols.size() && !sites.full(); ++at) {
       if (!symbols.defined(at) || !symbols.name(at).starts_with(kTrampoline)) continue;
       const auto key = keys.find(symbols.name(at).substr(kTrampoline.size()));
-      if (key != keys.end()) calls.add_trampoline(symbols.address(at), key->second);
+      if (key != keys.end())
+        calls.add_trampoline(symbols.address(at), key->second);
+      else if (sites.bits() == 32)
+        calls.add_unkeyed(symbols.address(at), &symbols);
     }
   }
 }
@@ -235,6 +242,12 @@ void add_static_calls(SiteCollector& sites) {
                     });
   add_image_trampolines(sites, calls);
   add_module_trampolines(sites, calls);
+  if (calls.unkeyed() != 0)
+    sites.problem(
+        {Errc::unavailable,
+         fmt::format("this kernel does not tell where {} static calls must go: of their trampolines it is "
+                     "only known that they go to a function",
+                     calls.unkeyed())});
 }
 
 }  // namespace ringside::guest::linux

@@ -90,6 +90,24 @@ TEST(ReferencedVariable, MayHoldAnEmptyList) {
   EXPECT_EQ(referenced_variable(world, "modules"), std::nullopt);  // nothing shows that it is one of modules
 }
 
+TEST(ReferencedVariable, MayBeAMutexThatIsFreeHeldOrWaitedFor) {
+  UntypedKernelWorld world;
+  const std::uint32_t free = world.variable(20), held = world.variable(20), number = world.variable(4),
+                      task = world.allocate(64), waiter = world.allocate(16);
+  world.put_list(free + 12, {});
+  world.put(held, task | 1);
+  world.put_list(held + 4, {waiter});
+  world.put(number, std::uint32_t{7});
+  world.define_function("jump_label_lock", {free, number});
+  world.define_function("jump_label_unlock", {free, number});
+  for (const char* user : {"register_kprobe", "enable_kprobe"}) world.define_function(user, {number, held});
+  world.define_function("kprobe_optimizer", {held, free});  // takes two
+  world.finish();
+  EXPECT_EQ(referenced_variable(world, "jump_label_mutex"), Gva{free});
+  EXPECT_EQ(referenced_variable(world, "kprobe_mutex"), Gva{held});
+  EXPECT_EQ(referenced_variable(world, "text_mutex"), std::nullopt);
+}
+
 TEST(Vmcoreinfo, HoldsNamesWithValues) {
   const auto info = Vmcoreinfo::parse(
       "OSRELEASE=6.1.0-50-686\nBUILD-ID=0f01\nSYMBOL(prb)=c1a2b3c4\nSYMBOL(bad)=xyz\nno "

@@ -61,12 +61,24 @@ Attempt<std::unique_ptr<GoldenFiles>> open_files() {
   return std::make_unique<GoldenFiles>(state->path());
 }
 
+using Kind = GoldenFiles::Kind;
+
+const char* name_of(Kind kind) {
+  switch (kind) {
+    case Kind::kernel:
+      return "kernel";
+    case Kind::types:
+      return "types";
+    case Kind::module:
+      break;
+  }
+  return "module";
+}
+
 Json to_json(const GoldenFiles::Entry& entry) {
-  Json json = {{"kind", entry.kernel ? "kernel" : "module"},
-               {"id", entry.id},
-               {"release", entry.release},
-               {"bytes", entry.bytes}};
-  if (!entry.kernel) json["name"] = entry.name;
+  Json json = {
+      {"kind", name_of(entry.kind)}, {"id", entry.id}, {"release", entry.release}, {"bytes", entry.bytes}};
+  if (entry.kind == Kind::module) json["name"] = entry.name;
   return json;
 }
 
@@ -80,13 +92,19 @@ Outcome import_files(Context& context, const Arguments& arguments) {
   if (context.options.json) {
     Json kernels = Json::array();
     for (const auto& kernel : import.kernels()) kernels.push_back(to_json(kernel));
-    write_document(context.out,
-                   {{"kernels", std::move(kernels)}, {"modules", import.modules()}, {"problems", problems}});
+    Json types = Json::array();
+    for (const auto& one : import.types()) types.push_back(to_json(one));
+    write_document(context.out, {{"kernels", std::move(kernels)},
+                                 {"types", std::move(types)},
+                                 {"modules", import.modules()},
+                                 {"problems", problems}});
   } else {
     for (const auto& kernel : import.kernels())
       context.out << fmt::format("kernel {}  {}\n", kernel.id, printable(kernel.release));
+    for (const auto& one : import.types())
+      context.out << fmt::format("types of kernel {}  {}\n", one.id, printable(one.release));
     if (import.modules() > 0) context.out << counted(import.modules(), "module") << '\n';
-    if (import.kernels().empty() && import.modules() == 0)
+    if (import.kernels().empty() && import.types().empty() && import.modules() == 0)
       context.out << "nothing that could be imported was found\n";
   }
   return note_incomplete(problems);
@@ -96,29 +114,35 @@ void list_kernels(Context& context, const std::vector<GoldenFiles::Entry>& all) 
   struct Release {
     std::size_t modules = 0;
     std::uint64_t bytes = 0;
-    bool kernel = false;
+    bool kernel = false, types = false;
   };
   std::map<std::string, Release> releases;
   for (const auto& entry : all) {
     Release& release = releases[entry.release];
-    if (entry.kernel)
+    if (entry.kind == Kind::kernel)
       release.kernel = true;
+    else if (entry.kind == Kind::types)
+      release.types = true;
     else
       ++release.modules, release.bytes += entry.bytes;
   }
   using Align = TextTable::Align;
-  TextTable table(
-      {{"KERNEL"}, {"BUILD ID"}, {"SIZE", Align::right}, {"MODULES", Align::right}, {"SIZE", Align::right}});
+  TextTable table({{"KERNEL"},
+                   {"BUILD ID"},
+                   {"SIZE", Align::right},
+                   {"MODULES", Align::right},
+                   {"SIZE", Align::right},
+                   {"TYPES"}});
   for (const auto& entry : all) {
-    if (!entry.kernel) continue;
+    if (entry.kind != Kind::kernel) continue;
     const Release& release = releases[entry.release];
     table.add({printable(entry.release), entry.id, human_size(entry.bytes), std::to_string(release.modules),
-               human_size(release.bytes)});
+               human_size(release.bytes), release.types ? "yes" : ""});
   }
   for (const auto& [name, release] : releases)
     if (!release.kernel)
       table.add({printable(name), "(not imported)", "", std::to_string(release.modules),
-                 human_size(release.bytes)});
+                 human_size(release.bytes), release.types ? "yes" : ""});
   context.out << table.render(context.style());
 }
 
@@ -128,7 +152,7 @@ Outcome list(Context& context, const Arguments& arguments) {
   if (context.options.json) {
     Json entries = Json::array();
     for (const auto& entry : all)
-      if (entry.kernel || arguments.modules) entries.push_back(to_json(entry));
+      if (entry.kind != Kind::module || arguments.modules) entries.push_back(to_json(entry));
     write_document(context.out, {{"golden", std::move(entries)}});
     return Exit::clean;
   }
@@ -138,7 +162,7 @@ Outcome list(Context& context, const Arguments& arguments) {
   } else if (arguments.modules) {
     TextTable table({{"KERNEL"}, {"MODULE"}, {"ID"}, {"SIZE", TextTable::Align::right}});
     for (const auto& entry : all)
-      if (!entry.kernel)
+      if (entry.kind == Kind::module)
         table.add({printable(entry.release), printable(entry.name), entry.id, human_size(entry.bytes)});
     context.out << table.render(context.style());
   } else {

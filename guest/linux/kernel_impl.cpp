@@ -2,6 +2,7 @@
 #include "guest/linux/kernel_impl.h"
 
 #include "guest/descriptor_tables.h"
+#include "guest/linux/golden/golden_store.h"
 
 #include <fmt/format.h>
 
@@ -76,6 +77,8 @@ Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
   if (const auto index = found_.symbols->find(name))
     return Gva{found_.symbols->address(*index, found_.slide)};
   if (name == "linux_banner" && found_.banner != Gva{0}) return found_.banner;
+  if (const KernelDebug* known = debug())
+    if (const auto address = known->symbol(name)) return Gva{*address + debug_slide_};
   if (identity().bits == 32)
     if (const auto variable = untyped().variable(*this, name)) return *variable;
   return fail(Errc::not_found, "this kernel has no symbol " + std::string(name));
@@ -83,10 +86,12 @@ Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
 
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   const auto start = find_symbol("__start_BTF"), stop = find_symbol("__stop_BTF");
-  if (!start || !stop)
+  if (!start || !stop) {
+    if (const KernelDebug* known = debug()) return known->types();
     return fail(Errc::unavailable,
                 "this kernel holds no type information (it was built without "
                 "CONFIG_DEBUG_INFO_BTF)");
+  }
   if (*stop <= *start || *stop - *start > Btf::kMaxBytes)
     return fail(Errc::out_of_bounds, fmt::format("the kernel's type information would reach from {} to {}",
                                                  to_string(*start), to_string(*stop)));
@@ -107,6 +112,26 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
     cache_->note_compared(place, known);
   }
   return known;
+}
+
+const KernelDebug* DiscoveredKernel::debug() {
+  if (debug_) return debug_->get();
+  debug_.emplace();
+  if (found_.symbols->find("__start_BTF")) return nullptr;  // it tells itself
+  auto* store = snapshot_.kept<GoldenStore>();
+  const KernelIdentity& self = identity();
+  if (store == nullptr || self.build_id.empty()) return nullptr;
+  auto known = store->debug({self.build_id, self.release});
+  if (!known || (*known)->bits() != self.bits) return nullptr;
+  // The build id is the guest's word. What else it says must fit it.
+  const auto text = (*known)->symbol("_text"), start = (*known)->symbol("_stext"),
+             end = (*known)->symbol("_etext");
+  if (!text || !start || !end || *end - *start != self.text.size() ||
+      self.text.first - self.image.first != *start - *text)
+    return nullptr;
+  debug_slide_ = self.image.first.value - *text;
+  debug_ = std::move(*known);
+  return debug_->get();
 }
 
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guest/linux/discovery.h"
+#include "guest/linux/golden/kernel_debug.h"
 #include "guest/linux/kernel.h"
 #include "guest/linux/untyped_kernel.h"
 
@@ -32,6 +33,8 @@ class DiscoveredKernel final : public Kernel {
 
  private:
   Result<std::shared_ptr<const Btf>> read_btf();
+  /// What was imported of this build, if it fits; nullptr: nothing.
+  const KernelDebug* debug();
   UntypedKernel& untyped();
   std::string place() const;  ///< of this boot of this guest
 
@@ -40,6 +43,8 @@ class DiscoveredKernel final : public Kernel {
   KernelCache* cache_;
   AddressSpace space_;
   std::optional<Result<std::shared_ptr<const Btf>>> btf_;
+  std::optional<std::shared_ptr<const KernelDebug>> debug_;
+  std::uint64_t debug_slide_ = 0;  ///< of its addresses
   std::optional<UntypedKernel> untyped_;
   std::unordered_map<const void*, std::shared_ptr<void>> memos_;
   std::uint64_t memos_of_ = 0;  ///< Snapshot::recordings() when memos_ was begun

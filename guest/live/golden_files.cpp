@@ -4,6 +4,7 @@
 #include "guest/atomic_file.h"
 #include "guest/linux/golden/boot_image.h"
 #include "guest/linux/golden/decompress.h"
+#include "guest/linux/golden/elf_file.h"
 
 #include <zstd.h>
 
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <optional>
 #include <set>
+#include <tuple>
 
 namespace ringside::guest::live {
 
@@ -65,17 +67,19 @@ Result<Bytes> unpack(const std::string& path, std::size_t most) {
   return out;
 }
 
-std::optional<GoldenFiles::Entry> entry_of(const fs::directory_entry& file, bool kernel,
+/// "ID_RELEASE" of a kernel and of its types, "NAME_ID" of a module.
+std::optional<GoldenFiles::Entry> entry_of(const fs::directory_entry& file, GoldenFiles::Kind kind,
                                            const std::string& release) {
+  const bool module = kind == GoldenFiles::Kind::module;
   const std::string name = file.path().filename().string();
-  const auto at = kernel ? name.find('_') : name.rfind('_');
+  const auto at = module ? name.rfind('_') : name.find('_');
   std::error_code error;
   if (at == std::string::npos || !file.is_regular_file(error)) return std::nullopt;
   GoldenFiles::Entry entry;
-  entry.kernel = kernel;
-  entry.id = kernel ? name.substr(0, at) : name.substr(at + 1);
-  entry.release = kernel ? name.substr(at + 1) : release;
-  if (!kernel) entry.name = name.substr(0, at);
+  entry.kind = kind;
+  entry.id = module ? name.substr(at + 1) : name.substr(0, at);
+  entry.release = module ? release : name.substr(at + 1);
+  if (module) entry.name = name.substr(0, at);
   entry.bytes = file.file_size(error);
   entry.path = file.path().string();
   return entry;
@@ -92,9 +96,11 @@ void each_file(const std::string& directory, Take&& take) {
 GoldenFiles::GoldenFiles(const std::string& state_directory)
     : root_((fs::path(state_directory) / "golden").string()) {}
 
-std::string GoldenFiles::directory(bool kernels, const std::string& release) const {
-  fs::path path = fs::path(root_) / (kernels ? "kernels" : "modules");
-  if (!release.empty()) path /= safe(release);
+std::string GoldenFiles::directory(Kind kind, const std::string& release) const {
+  fs::path path = fs::path(root_) / (kind == Kind::kernel  ? "kernels"
+                                     : kind == Kind::types ? "types"
+                                                           : "modules");
+  if (kind == Kind::module && !release.empty()) path /= safe(release);
   return path.string();
 }
 
@@ -102,8 +108,8 @@ Result<std::shared_ptr<const linux::GoldenKernel>> GoldenFiles::kernel(const lin
   const std::lock_guard lock(mutex_);
   if (const auto held = kernels_.find(key.build_id); held != kernels_.end()) return held->second;
   std::optional<Entry> found, sibling;
-  each_file(directory(true), [&](const auto& file) {
-    auto entry = entry_of(file, true, {});
+  each_file(directory(Kind::kernel), [&](const auto& file) {
+    auto entry = entry_of(file, Kind::kernel, {});
     if (entry && entry->id == key.build_id) found = entry;
     if (entry && entry->release == safe(key.release)) sibling = std::move(entry);
   });
@@ -123,6 +129,20 @@ Result<std::shared_ptr<const linux::GoldenKernel>> GoldenFiles::kernel(const lin
   return kernel;
 }
 
+Result<std::shared_ptr<const linux::KernelDebug>> GoldenFiles::debug(const linux::GoldenKernelKey& key) {
+  const std::lock_guard lock(mutex_);
+  if (const auto held = types_.find(key.build_id); held != types_.end()) return held->second;
+  const fs::path path = fs::path(directory(Kind::types)) / (safe(key.build_id) + "_" + safe(key.release));
+  std::error_code error;
+  if (!fs::exists(path, error))
+    return fail(Errc::not_found, "types of kernel " + key.release + " were not imported");
+  RINGSIDE_TRY(Bytes packed, unpack(path.string(), linux::kMaxKernelBytes));
+  auto parsed = linux::KernelDebug::parse(std::move(packed));
+  if (!parsed) return fail(parsed.error().within(path.string()));
+  if (types_.size() >= kMaxKernels) types_.clear();
+  return types_[key.build_id] = std::move(*parsed);
+}
+
 std::uint64_t GoldenFiles::revision() {
   // A file that is put into a folder, or taken out, changes the folder's time.
   std::uint64_t revision = 0;
@@ -131,22 +151,21 @@ std::uint64_t GoldenFiles::revision() {
     const auto changed = fs::last_write_time(folder, error);
     if (!error) revision = revision * 31 + static_cast<std::uint64_t>(changed.time_since_epoch().count());
   };
-  add(directory(true));
-  add(directory(false));
-  each_file(directory(false), [&](const fs::directory_entry& release) { add(release.path()); });
+  for (const Kind kind : {Kind::kernel, Kind::types, Kind::module}) add(directory(kind));
+  each_file(directory(Kind::module), [&](const fs::directory_entry& release) { add(release.path()); });
   return revision;
 }
 
 /// Read again when something was added or removed.
 const GoldenFiles::Release& GoldenFiles::release(const std::string& name) {
   std::error_code error;
-  const auto changed = fs::last_write_time(directory(false, name), error);
+  const auto changed = fs::last_write_time(directory(Kind::module, name), error);
   if (releases_.size() > kMaxReleases) releases_.clear();
   Release& release = releases_[name];
   if (!error && changed == release.changed) return release;
   release = {changed, {}};
-  each_file(directory(false, name), [&](const auto& file) {
-    if (auto entry = entry_of(file, false, name)) {
+  each_file(directory(Kind::module, name), [&](const auto& file) {
+    if (auto entry = entry_of(file, Kind::module, name)) {
       std::string module = entry->name;
       release.modules.emplace(std::move(module), std::move(*entry));
     }
@@ -190,30 +209,45 @@ Result<std::shared_ptr<const linux::GoldenModule>> GoldenFiles::module(const lin
 }
 
 Result<GoldenFiles::Entry> GoldenFiles::keep(Entry entry, ByteView bytes) {
-  const std::string directory = this->directory(entry.kernel, entry.kernel ? "" : entry.release);
+  const bool module = entry.kind == Kind::module;
+  const std::string directory = this->directory(entry.kind, entry.release);
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) return fail(Errc::io, "cannot make " + directory + ": " + error.message());
   fs::permissions(root_, fs::perms::owner_all, error);
   entry.path = (fs::path(directory) /
-                (entry.kernel ? entry.id + "_" + safe(entry.release) : safe(entry.name) + "_" + entry.id))
+                (module ? safe(entry.name) + "_" + entry.id : entry.id + "_" + safe(entry.release)))
                    .string();
   RINGSIDE_TRY(const Bytes packed, pack(bytes));
   entry.bytes = packed.size();
   RINGSIDE_TRY(AtomicFile file, AtomicFile::create(entry.path));
   RINGSIDE_CHECK(file.write(packed));
   // A module's file that a crash cut short fails its checksum; to sync thousands of them takes minutes.
-  RINGSIDE_CHECK(file.commit(entry.kernel));
+  RINGSIDE_CHECK(file.commit(!module));
   return entry;
 }
 
 Result<GoldenFiles::Entry> GoldenFiles::add_kernel(ByteView payload) {
   RINGSIDE_TRY(const auto kernel, linux::GoldenKernel::parse(payload));
   Entry entry;
-  entry.kernel = true;
+  entry.kind = Kind::kernel;
   entry.id = kernel->build_id();
   entry.release = kernel->release();
   return keep(std::move(entry), payload);
+}
+
+Result<GoldenFiles::Entry> GoldenFiles::add_types(ByteView vmlinux) {
+  RINGSIDE_TRY(const auto elf, linux::ElfFile::parse(vmlinux));
+  RINGSIDE_TRY(const Bytes packed, linux::KernelDebug::pack(elf));
+  RINGSIDE_TRY(const auto kernel, linux::GoldenKernel::parse(vmlinux));
+  Entry entry;
+  entry.kind = Kind::types;
+  entry.id = kernel->build_id();
+  entry.release = kernel->release();
+  RINGSIDE_CHECK(linux::KernelDebug::parse(packed));
+  const std::lock_guard lock(mutex_);
+  types_.erase(entry.id);
+  return keep(std::move(entry), packed);
 }
 
 Result<GoldenFiles::Entry> GoldenFiles::add_module(Bytes file) {
@@ -225,19 +259,30 @@ Result<GoldenFiles::Entry> GoldenFiles::add_module(Bytes file) {
   return keep(std::move(entry), module->bytes());
 }
 
+bool GoldenFiles::has_kernel(const std::string& build_id) const {
+  bool found = false;
+  each_file(directory(Kind::kernel), [&](const auto& file) {
+    const auto entry = entry_of(file, Kind::kernel, {});
+    found = found || (entry && entry->id == build_id);
+  });
+  return found;
+}
+
 std::vector<GoldenFiles::Entry> GoldenFiles::list() const {
   std::vector<Entry> out;
-  const auto take = [&](bool kernel, const std::string& release) {
-    return [&out, kernel, release](const fs::directory_entry& file) {
-      if (auto entry = entry_of(file, kernel, release)) out.push_back(std::move(*entry));
+  const auto take = [&](Kind kind, const std::string& release) {
+    return [&out, kind, release](const fs::directory_entry& file) {
+      if (auto entry = entry_of(file, kind, release)) out.push_back(std::move(*entry));
     };
   };
-  each_file(directory(true), take(true, {}));
-  each_file(directory(false), [&](const fs::directory_entry& release) {
-    each_file(release.path().string(), take(false, release.path().filename().string()));
+  for (const Kind kind : {Kind::kernel, Kind::types}) each_file(directory(kind), take(kind, {}));
+  each_file(directory(Kind::module), [&](const fs::directory_entry& release) {
+    each_file(release.path().string(), take(Kind::module, release.path().filename().string()));
   });
-  std::sort(out.begin(), out.end(), [](const Entry& a, const Entry& b) {
-    return std::tie(b.kernel, a.release, a.name, a.id) < std::tie(a.kernel, b.release, b.name, b.id);
+  const auto rank = [](Kind kind) { return kind == Kind::kernel ? 0 : kind == Kind::types ? 1 : 2; };
+  std::sort(out.begin(), out.end(), [&](const Entry& a, const Entry& b) {
+    return std::tuple(rank(a.kind), std::tie(a.release, a.name, a.id)) <
+           std::tuple(rank(b.kind), std::tie(b.release, b.name, b.id));
   });
   return out;
 }
@@ -248,19 +293,21 @@ Result<std::size_t> GoldenFiles::remove(const std::string& id) {
   std::set<std::string> releases, kept;
   for (const Entry& entry : all) {
     if (entry.id == id) doomed.push_back(entry);
-    if (entry.kernel) (entry.id == id ? releases : kept).insert(entry.release);
+    if (entry.kind == Kind::kernel) (entry.id == id ? releases : kept).insert(entry.release);
   }
   if (doomed.empty()) return fail(Errc::not_found, "no file of build id " + id + " was imported");
   for (const Entry& entry : all)
-    if (!entry.kernel && entry.id != id && releases.contains(entry.release) && !kept.contains(entry.release))
+    if (entry.kind == Kind::module && entry.id != id && releases.contains(entry.release) &&
+        !kept.contains(entry.release))
       doomed.push_back(entry);
   std::error_code error;
   for (const Entry& entry : doomed)
     if (!fs::remove(entry.path, error) && error)
       return fail(Errc::io, "cannot remove " + entry.path + ": " + error.message());
-  for (const std::string& release : releases) fs::remove(directory(false, release), error);
+  for (const std::string& release : releases) fs::remove(directory(Kind::module, release), error);
   const std::lock_guard lock(mutex_);
   kernels_.erase(id);
+  types_.erase(id);
   modules_.clear();
   module_bytes_ = 0;
   return doomed.size();

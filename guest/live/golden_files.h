@@ -13,19 +13,22 @@
 
 namespace ringside::guest::live {
 
-/// The GoldenStore on disk, below the state directory: golden/kernels/BUILDID_RELEASE and
-/// golden/modules/RELEASE/NAME_ID, each packed with zstd. ID is the build id, or the srcversion of a module
-/// without one. Nothing is read until it is asked for; what was read stays in memory, up to a bound.
+/// The GoldenStore on disk, below the state directory: golden/kernels/BUILDID_RELEASE,
+/// golden/types/BUILDID_RELEASE and golden/modules/RELEASE/NAME_ID, each packed with zstd. ID is the build
+/// id, or the srcversion of a module without one. Nothing is read until it is asked for; what was read stays
+/// in memory, up to a bound.
 class GoldenFiles final : public linux::GoldenStore {
  public:
   explicit GoldenFiles(const std::string& state_directory);
 
   Result<std::shared_ptr<const linux::GoldenKernel>> kernel(const linux::GoldenKernelKey& key) override;
   Result<std::shared_ptr<const linux::GoldenModule>> module(const linux::GoldenModuleKey& key) override;
+  Result<std::shared_ptr<const linux::KernelDebug>> debug(const linux::GoldenKernelKey& key) override;
   std::uint64_t revision() override;
 
+  enum class Kind : std::uint8_t { module, kernel, types };
   struct Entry {
-    bool kernel = false;
+    Kind kind = Kind::module;
     std::string id, release;
     std::string name;         ///< of a module
     std::uint64_t bytes = 0;  ///< on disk
@@ -35,14 +38,17 @@ class GoldenFiles final : public linux::GoldenStore {
   /// `io`, `permission`.
   Result<Entry> add_kernel(ByteView payload);
   Result<Entry> add_module(Bytes file);
+  /// Keeps types and variables of a vmlinux, see KernelDebug::pack().
+  Result<Entry> add_types(ByteView vmlinux);
+  bool has_kernel(const std::string& build_id) const;
   /// What is kept, by release and name.
   std::vector<Entry> list() const;
-  /// Removes the kernel or module `id`, and with the last kernel of a release all of its modules. Returns how
-  /// many files that were; `not_found` if there is none.
+  /// Removes the kernel, its types or the module `id`, and with the last kernel of a release all of its
+  /// modules. Returns how many files that were; `not_found` if there is none.
   Result<std::size_t> remove(const std::string& id);
 
  private:
-  std::string directory(bool kernels, const std::string& release = {}) const;
+  std::string directory(Kind kind, const std::string& release = {}) const;
   Result<Entry> keep(Entry entry, ByteView bytes);
 
   /// What is there of a release, by name of the module.
@@ -56,6 +62,7 @@ class GoldenFiles final : public linux::GoldenStore {
   std::string root_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const linux::GoldenKernel>> kernels_;
+  std::map<std::string, std::shared_ptr<const linux::KernelDebug>> types_;  ///< nullptr: there are none
   std::map<std::string, Release> releases_;
   std::map<std::string, std::shared_ptr<const linux::GoldenModule>> modules_;  ///< by path
   std::size_t module_bytes_ = 0;                                               ///< of modules_

@@ -178,9 +178,22 @@ Result<void> GoldenImport::take_bytes(std::string_view name, Bytes bytes) {
     ++modules_;
     return {};
   }
-  auto added = files_.add_kernel(bytes);
-  if (!added) return in_file(added.error());
-  kernels_.push_back(std::move(*added));
+  if (auto taken = take_vmlinux(bytes, *elf); !taken) return in_file(taken.error());
+  return {};
+}
+
+Result<void> GoldenImport::take_vmlinux(ByteView bytes, const linux::ElfFile& elf) {
+  const bool types = elf.section(".BTF") != nullptr && elf.section(".symtab") != nullptr;
+  if (types) {
+    RINGSIDE_TRY(auto added, files_.add_types(bytes));
+    // One for debuggers is ten times as large, and does not say what moves with KASLR: vmlinuz is what to
+    // compare with.
+    const bool have = files_.has_kernel(added.id);
+    types_.push_back(std::move(added));
+    if (have || elf.section(".debug_info") != nullptr) return {};
+  }
+  RINGSIDE_TRY(auto added, files_.add_kernel(bytes));
+  kernels_.push_back(std::move(added));
   return {};
 }
 

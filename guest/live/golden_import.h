@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "guest/linux/golden/elf_file.h"
 #include "guest/live/golden_files.h"
 
 #include <functional>
@@ -18,11 +19,13 @@ class GoldenImport {
       : files_(files), progress_(std::move(progress)) {}
 
   /// A vmlinuz, a vmlinux, a module (packed or not), a Debian package, or a directory with any of these in it
-  /// or below. Errors: `io`, `not_found`, `permission`; and for a file that was named itself what is wrong
-  /// with it. What is wrong with files in a package or directory is in problems().
+  /// or below. Of a vmlinux with types and symbols these are kept too, for kernels that hold none themselves.
+  /// Errors: `io`, `not_found`, `permission`; and for a file that was named itself what is wrong with it.
+  /// What is wrong with files in a package or directory is in problems().
   Result<void> take(const std::string& path);
 
   const std::vector<GoldenFiles::Entry>& kernels() const { return kernels_; }
+  const std::vector<GoldenFiles::Entry>& types() const { return types_; }
   std::size_t modules() const { return modules_; }
   const std::vector<Error>& problems() const { return problems_; }
 
@@ -31,12 +34,13 @@ class GoldenImport {
   Result<void> take_file(const std::string& path);
   Result<void> take_package(const std::string& path);
   Result<void> take_bytes(std::string_view name, Bytes bytes);
+  Result<void> take_vmlinux(ByteView bytes, const linux::ElfFile& elf);
   void problem(Error error);
 
   static constexpr std::size_t kMaxProblems = 64;
   GoldenFiles& files_;
   std::function<void(std::string_view)> progress_;
-  std::vector<GoldenFiles::Entry> kernels_;
+  std::vector<GoldenFiles::Entry> kernels_, types_;
   std::size_t modules_ = 0;
   std::vector<Error> problems_;
 };

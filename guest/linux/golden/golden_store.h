@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "guest/linux/golden/kernel_debug.h"
 #include "guest/linux/golden/kernel_file.h"
 #include "guest/linux/golden/module_file.h"
 
@@ -35,6 +36,11 @@ class GoldenStore {
   virtual Result<std::shared_ptr<const GoldenKernel>> kernel(const GoldenKernelKey& key) = 0;
   /// The same by release and name; also `mismatch` if several may be meant.
   virtual Result<std::shared_ptr<const GoldenModule>> module(const GoldenModuleKey& key) = 0;
+  /// Types and variables of a kernel that does not tell them itself, by build id alone. `not_found`: nobody
+  /// gave them.
+  virtual Result<std::shared_ptr<const KernelDebug>> debug(const GoldenKernelKey& key) {
+    return fail(Errc::not_found, "types of kernel " + key.release + " were not imported");
+  }
   /// Another number once something was added or removed: what was computed before no longer holds.
   virtual std::uint64_t revision() { return 0; }
 };

@@ -59,6 +59,9 @@ void Kernel::set(Snapshot& snapshot, std::shared_ptr<Kernel> kernel) {
 DiscoveredKernel::DiscoveredKernel(Snapshot& snapshot, Discovery found, KernelCache* cache)
     : snapshot_(snapshot), found_(std::move(found)), cache_(cache), space_(snapshot, found_.identity.root) {
   found_.identity.cpus = static_cast<unsigned>(snapshot.kept_cpus().size());
+  tables_ = {Gva{found_.symbols->tables_start().value + found_.slide}, Gva{0}};
+  tables_.end = tables_.first + found_.symbols->tables_bytes().size();
+  take_debug();
 }
 
 void DiscoveredKernel::note_proof() {
@@ -77,9 +80,7 @@ Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
   if (const auto index = found_.symbols->find(name))
     return Gva{found_.symbols->address(*index, found_.slide)};
   if (name == "linux_banner" && found_.banner != Gva{0}) return found_.banner;
-  if (const KernelDebug* known = debug())
-    if (const auto address = known->symbol(name)) return Gva{*address + debug_slide_};
-  if (identity().bits == 32)
+  if (identity().bits == 32 && debug_ == nullptr)
     if (const auto variable = untyped().variable(*this, name)) return *variable;
   return fail(Errc::not_found, "this kernel has no symbol " + std::string(name));
 }
@@ -87,7 +88,7 @@ Result<Gva> DiscoveredKernel::symbol(std::string_view name) {
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   const auto start = find_symbol("__start_BTF"), stop = find_symbol("__stop_BTF");
   if (!start || !stop) {
-    if (const KernelDebug* known = debug()) return known->types();
+    if (debug_ != nullptr) return debug_->types();
     return fail(Errc::unavailable,
                 "this kernel holds no type information (it was built without "
                 "CONFIG_DEBUG_INFO_BTF)");
@@ -114,24 +115,44 @@ Result<std::shared_ptr<const Btf>> DiscoveredKernel::read_btf() {
   return known;
 }
 
-const KernelDebug* DiscoveredKernel::debug() {
-  if (debug_) return debug_->get();
-  debug_.emplace();
-  if (found_.symbols->find("__start_BTF")) return nullptr;  // it tells itself
+/// The build id is the guest's word: that it is this build must show in where its functions stand.
+bool DiscoveredKernel::fits(const SymbolTable& known, std::uint64_t slide) const {
+  constexpr std::size_t kLooked = 256;
+  const SymbolTable& own = *found_.symbols;
+  const std::size_t step = std::max<std::size_t>(1, own.size() / kLooked);
+  std::string name;
+  for (std::size_t i = 0; i < own.size(); i += step) {
+    const std::uint64_t address = own.address(i, found_.slide);
+    if (!identity().text.contains(Gva{address})) continue;
+    own.name(i, name);
+    const auto same = known.find_all(name);
+    if (std::none_of(same.begin(), same.end(),
+                     [&](std::size_t one) { return known.address(one, slide) == address; }))
+      return false;
+  }
+  return true;
+}
+
+void DiscoveredKernel::take_debug() {
+  if (found_.symbols->find("__start_BTF")) return;  // it tells itself
   auto* store = snapshot_.kept<GoldenStore>();
-  const KernelIdentity& self = identity();
-  if (store == nullptr || self.build_id.empty()) return nullptr;
-  auto known = store->debug({self.build_id, self.release});
-  if (!known || (*known)->bits() != self.bits) return nullptr;
-  // The build id is the guest's word. What else it says must fit it.
-  const auto text = (*known)->symbol("_text"), start = (*known)->symbol("_stext"),
-             end = (*known)->symbol("_etext");
-  if (!text || !start || !end || *end - *start != self.text.size() ||
-      self.text.first - self.image.first != *start - *text)
-    return nullptr;
-  debug_slide_ = self.image.first.value - *text;
-  debug_ = std::move(*known);
-  return debug_->get();
+  if (store == nullptr || identity().build_id.empty()) return;
+  const auto known = store->debug({identity().build_id, identity().release});
+  if (!known || (*known)->bits() != identity().bits) return;
+  const SymbolTable& symbols = *(*known)->symbols();
+  const auto text = symbols.find("_text"), end = symbols.find("_end");
+  if (!text || !end) return;
+  const std::uint64_t slide = identity().image.first.value - symbols.address(*text);
+  if (!fits(symbols, slide)) {
+    found_.steps.push_back(
+        "types of this build were imported, but its functions stand elsewhere: they are not used");
+    return;
+  }
+  debug_ = *known;
+  found_.symbols = debug_->symbols();
+  found_.slide = slide;
+  found_.identity.image.end = std::max(found_.identity.image.end, Gva{symbols.address(*end, slide)});
+  found_.steps.push_back("types and variables: of this build, imported");
 }
 
 Result<std::shared_ptr<const Btf>> DiscoveredKernel::btf() {
@@ -192,8 +213,7 @@ void DiscoveredKernel::hold_tables() {
          page = page + kPageSize)
       pages.push_back(page);
   };
-  const std::uint64_t tables = found_.symbols->tables_start().value + found_.slide;
-  add(tables, tables + found_.symbols->tables_bytes().size());
+  add(tables_.first.value, tables_.end.value);
   const auto range = [&](std::string_view first, std::string_view end) {
     const auto from = find_symbol(first), to = find_symbol(end);
     if (from && to) add(from->value, to->value);

@@ -33,8 +33,9 @@ class DiscoveredKernel final : public Kernel {
 
  private:
   Result<std::shared_ptr<const Btf>> read_btf();
-  /// What was imported of this build, if it fits; nullptr: nothing.
-  const KernelDebug* debug();
+  /// Takes symbols and types that were imported of this build, if it has none itself and they fit.
+  void take_debug();
+  bool fits(const SymbolTable& known, std::uint64_t slide) const;
   UntypedKernel& untyped();
   std::string place() const;  ///< of this boot of this guest
 
@@ -43,8 +44,8 @@ class DiscoveredKernel final : public Kernel {
   KernelCache* cache_;
   AddressSpace space_;
   std::optional<Result<std::shared_ptr<const Btf>>> btf_;
-  std::optional<std::shared_ptr<const KernelDebug>> debug_;
-  std::uint64_t debug_slide_ = 0;  ///< of its addresses
+  std::shared_ptr<const KernelDebug> debug_;  ///< nullptr: nothing was imported of this build, or needed
+  Range tables_;                              ///< of its own kallsyms
   std::optional<UntypedKernel> untyped_;
   std::unordered_map<const void*, std::shared_ptr<void>> memos_;
   std::uint64_t memos_of_ = 0;  ///< Snapshot::recordings() when memos_ was begun

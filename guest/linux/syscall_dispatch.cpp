@@ -86,9 +86,10 @@ std::optional<SyscallAbi> parse_syscall_abi(std::string_view name) {
 }
 
 bool has_syscalls(Kernel& kernel, SyscallAbi abi) {
-  const bool native = kernel.identity().bits == 32 ? abi == SyscallAbi::ia32 : abi == SyscallAbi::x64;
+  // The one table of a 32-bit kernel is named as the native one of 64 bits.
+  if (kernel.identity().bits == 32) return abi == SyscallAbi::ia32;
   const auto& names = names_of(abi);
-  return native || kernel.find_symbol(names.table) || kernel.find_symbol(names.switch_code);
+  return abi == SyscallAbi::x64 || kernel.find_symbol(names.table) || kernel.find_symbol(names.switch_code);
 }
 
 Result<SyscallDispatch> read_syscall_dispatch(Kernel& kernel, SyscallAbi abi) {

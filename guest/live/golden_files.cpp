@@ -259,15 +259,6 @@ Result<GoldenFiles::Entry> GoldenFiles::add_module(Bytes file) {
   return keep(std::move(entry), module->bytes());
 }
 
-bool GoldenFiles::has_kernel(const std::string& build_id) const {
-  bool found = false;
-  each_file(directory(Kind::kernel), [&](const auto& file) {
-    const auto entry = entry_of(file, Kind::kernel, {});
-    found = found || (entry && entry->id == build_id);
-  });
-  return found;
-}
-
 std::vector<GoldenFiles::Entry> GoldenFiles::list() const {
   std::vector<Entry> out;
   const auto take = [&](Kind kind, const std::string& release) {

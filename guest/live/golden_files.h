@@ -40,7 +40,6 @@ class GoldenFiles final : public linux::GoldenStore {
   Result<Entry> add_module(Bytes file);
   /// Keeps types and variables of a vmlinux, see KernelDebug::pack().
   Result<Entry> add_types(ByteView vmlinux);
-  bool has_kernel(const std::string& build_id) const;
   /// What is kept, by release and name.
   std::vector<Entry> list() const;
   /// Removes the kernel, its types or the module `id`, and with the last kernel of a release all of its

@@ -183,14 +183,12 @@ Result<void> GoldenImport::take_bytes(std::string_view name, Bytes bytes) {
 }
 
 Result<void> GoldenImport::take_vmlinux(ByteView bytes, const linux::ElfFile& elf) {
-  const bool types = elf.section(".BTF") != nullptr && elf.section(".symtab") != nullptr;
-  if (types) {
+  // Types that are no part of the image were added for kernels that hold none: that is what such a file is for.
+  const linux::ElfSection* types = elf.section(".BTF");
+  if (types != nullptr && !types->allocated()) {
     RINGSIDE_TRY(auto added, files_.add_types(bytes));
-    // One for debuggers is ten times as large, and does not say what moves with KASLR: vmlinuz is what to
-    // compare with.
-    const bool have = files_.has_kernel(added.id);
     types_.push_back(std::move(added));
-    if (have || elf.section(".debug_info") != nullptr) return {};
+    return {};
   }
   RINGSIDE_TRY(auto added, files_.add_kernel(bytes));
   kernels_.push_back(std::move(added));

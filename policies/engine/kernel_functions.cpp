@@ -106,6 +106,18 @@ void read_u64_function(sqlite3_context* call, int, sqlite3_value** argv) {
     report(call, "read_u64", {value.error()});
 }
 
+/// read_pointer(gva): a word of the kernel, of 4 or 8 bytes.
+void read_pointer_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "read_pointer");
+  if (kernel == nullptr) return;
+  const auto value = kernel->read_pointer(address_of(argv[0]));
+  if (value)
+    sqlite3_result_int64(call, static_cast<sqlite3_int64>(value->value));
+  else
+    report(call, "read_pointer", {value.error()});
+}
+
 /// mutex_owner('name'): the task that holds a mutex of the kernel, 0 if nobody does.
 void mutex_owner_function(sqlite3_context* call, int, sqlite3_value** argv) {
   if (is_null(argv)) return;
@@ -170,7 +182,7 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("addr", SQLITE_DETERMINISTIC, addr_function) &&
          add("in_text", SQLITE_DETERMINISTIC, in_text_function) &&
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
-         add("mutex_owner", 0, mutex_owner_function) &&
+         add("read_pointer", 0, read_pointer_function) && add("mutex_owner", 0, mutex_owner_function) &&
          add("module_memory_in_hand", 0, module_memory_in_hand_function) &&
          add("required", 0, required_function, 2) &&
          add("member_offset", SQLITE_DETERMINISTIC, member_offset_function, 2);

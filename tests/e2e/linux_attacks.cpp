@@ -2,10 +2,13 @@
 // Every attack of tests/e2e/attacks on stopped guests: is it reported by the check that names it, and is all
 // clean again once it is undone?
 // Of a 32-bit kernel a check may say that it cannot tell: such a kernel has no types and does not name its
-// data.
-//   RINGSIDE_ATTACK_KERNELS="5.10-cloud 6.12-cloud"   other kernels than the default ones; "all": all of
+// data, unless they are imported.
+//   RINGSIDE_ATTACK_TYPES=1                           imports those of 32-bit kernels first
+//   (scripts/lab/fetch-types) RINGSIDE_ATTACK_KERNELS="5.10-cloud 6.12-cloud"   other kernels than the
+//   default ones; "all": all of
 //                                                     scripts/lab/fetch-kernel --list
 //   RINGSIDE_ATTACKS='*system call*'                  only attacks of that name
+#include "guest/live/golden_import.h"
 #include "tests/e2e/support/attached.h"
 #include "tests/e2e/support/attack_range.h"
 #include "tests/e2e/support/chosen_kernels.h"
@@ -43,6 +46,14 @@ TEST_P(LinuxAttacks, AreReportedByTheCheckThatNamesThem) {
   Guest& guest = **booted;
   const std::string settled = guest.run("settle 60 30 && echo settled", std::chrono::minutes(6));
   ASSERT_NE(settled.find("settled"), std::string::npos) << settled;
+  if (options.kernel.find("686") != std::string::npos && std::getenv("RINGSIDE_ATTACK_TYPES") != nullptr) {
+    const auto types = lab_script({"fetch-types", options.kernel});
+    RINGSIDE_REQUIRE_GUEST(types);
+    guest::live::GoldenFiles files(guest.folder().file("state"));
+    guest::live::GoldenImport import(files, [](std::string_view) {});
+    const auto taken = import.take(*types);
+    ASSERT_TRUE(taken.has_value()) << taken.error().message;
+  }
   auto attached = attach(guest);
   ASSERT_TRUE(attached.has_value()) << attached.error().message;
   // While the guest runs: MSRs may have to be calibrated.

@@ -5,19 +5,15 @@
 #include "base/error.h"
 #include "guest/linux/btf.h"
 #include "guest/linux/golden/elf_file.h"
+#include "guest/linux/symbol_table.h"
 
-#include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace ringside::guest::linux {
 
 /// What a vendor's debugging package tells of a kernel build that does not tell it itself (no BTF in its
-/// memory, functions alone in its kallsyms): types, and where its variables stand. Immutable; one serves all
-/// guests that run that build. Addresses are those that the image was linked to.
+/// memory, functions alone in its kallsyms): types, and all symbols. Immutable; one serves all guests that
+/// run that build. Addresses are those that the image was linked to.
 class KernelDebug {
  public:
   /// What is kept of a vmlinux with types (section .BTF) and symbols. Errors: `malformed`, `unsupported` (one
@@ -28,21 +24,14 @@ class KernelDebug {
 
   unsigned bits() const { return bits_; }
   const std::shared_ptr<const Btf>& types() const { return types_; }
-  /// A variable, or one of _text, _stext and _etext. nullopt: there is none of that name, or several.
-  std::optional<std::uint64_t> symbol(std::string_view name) const;
+  const std::shared_ptr<const SymbolTable>& symbols() const { return symbols_; }
 
  private:
-  struct Entry {
-    std::string_view name;
-    std::uint64_t address = 0;
-  };
   KernelDebug() = default;
-  Result<void> read_symbols(ByteView from);
 
   unsigned bits_ = 64;
-  Bytes names_;
-  std::vector<Entry> symbols_;  ///< in order of name
   std::shared_ptr<const Btf> types_;
+  std::shared_ptr<const SymbolTable> symbols_;
 };
 
 }  // namespace ringside::guest::linux

@@ -147,7 +147,7 @@ class Search {
   void areas_moved() {
     const auto& areas = vmalloc_areas(kernel_);
     for (const Error& error : areas.problems) listing_.problem(error);
-    if (kernel_.identity().bits != 64) {
+    if (kernel_.identity().bits != 64 && !kernel_.btf()) {
       listing_.problem(
           {Errc::unavailable, "which frames an area of vmalloc has: this kernel holds no type information"});
       return;

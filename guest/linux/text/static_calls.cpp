@@ -139,10 +139,9 @@ class StaticCalls {
       return;
     }
     site.expect(CodeBytes{0xc3, 0xcc, 0xcc, 0xcc, 0xcc});
-    if (return_thunk_)
-      site.expect(sites_.jump(site.first, *return_thunk_));
-    else  // as it was compiled, and never patched (arch/x86/include/asm/static_call.h)
-      site.expect(CodeBytes{0xc3, 0xcc, 0x90, 0x90, 0x90});
+    if (return_thunk_) site.expect(sites_.jump(site.first, *return_thunk_));
+    // As it was compiled, and never patched (arch/x86/include/asm/static_call.h).
+    if (!return_thunk_ || sites_.bits() == 32) site.expect(CodeBytes{0xc3, 0xcc, 0x90, 0x90, 0x90});
   }
 
   void expect_conditional(PatchSite& site, unsigned condition, Gva func) {

@@ -26,7 +26,9 @@ bool spin_locked(Kernel& kernel, std::string_view variable) {
 std::optional<Gva> mutex_owner(Kernel& kernel, std::string_view variable) {
   const auto at = kernel.find_symbol(variable);
   if (!at) return std::nullopt;
-  const auto sleeping = kernel.offset("mutex", "rtmutex.owner");
+  // PREEMPT_RT: the second name is that of the patches for 5.10.
+  auto sleeping = kernel.offset("mutex", "rtmutex.owner");
+  if (!sleeping) sleeping = kernel.offset("mutex", "lock.owner");
   const auto word = kernel.read_pointer(*at + sleeping.value_or(0));
   if (!word) return std::nullopt;
   return Gva{word->value & ~std::uint64_t{7}};

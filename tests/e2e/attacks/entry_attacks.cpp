@@ -200,7 +200,7 @@ std::vector<Attack> entry_attacks() {
       {"drop a pinned protection",
        "CR4 lacks a bit that cr4_pinned_bits has",
        "linux-entry/pinned-protections",
-       [](Database& database) { return change_variable(database, "cr4_pinned_bits", 1u << 23, 8); },
+       [](Database& database) { return change_variable(database, "cr4_pinned_bits", 1u << 23, 4); },
        {kText}},
       {"switch the pinning of CR4 off",
        "the static key cr_pinning is cleared",

@@ -41,16 +41,21 @@ struct Entry {
   std::uint64_t value = 0;
   unsigned level = 1;  ///< 1: 4 KiB, 2: 2 MiB
 };
+constexpr const char* kTop = "SELECT coalesce(addr('init_top_pgt'), addr('swapper_pg_dir'))";
 /// `top`: SQL that gives the address of the top table. nullopt: a kernel whose page tables cannot be found by
 /// name, or nothing is mapped there.
-Result<std::optional<Entry>> entry_of(Database& db, std::uint64_t gva,
-                                      const std::string& top = "SELECT addr('init_top_pgt')") {
+Result<std::optional<Entry>> entry_of(Database& db, std::uint64_t gva, const std::string& top = kTop) {
   RINGSIDE_TRY(const auto root, number(db, top));
-  RINGSIDE_TRY(const auto base, number(db, "SELECT read_u64(addr('page_offset_base'))"));
-  RINGSIDE_TRY(const auto five, number(db, "SELECT max(la57) FROM vcpus"));
-  if (!root || !base) return std::nullopt;
+  RINGSIDE_TRY(const auto base,
+               number(db, "SELECT coalesce(read_u64(addr('page_offset_base')), 0xc0000000)"));
+  // Entries of two levels are smaller: none of these attacks is for such a kernel.
+  RINGSIDE_TRY(const auto levels,
+               number(db,
+                      "SELECT CASE paging WHEN '4-level' THEN 4 WHEN '5-level' THEN 5 WHEN 'pae' THEN 3 END "
+                      "FROM vcpus WHERE vcpu = 0"));
+  if (!root || !base || !levels) return std::nullopt;
   std::uint64_t table = *root;
-  for (unsigned level = five.value_or(0) != 0 ? 5 : 4;; --level) {
+  for (auto level = static_cast<unsigned>(*levels);; --level) {
     Entry entry;
     entry.level = level;
     entry.gva = table + 8 * ((gva >> (12 + 9 * (level - 1))) & 511);
@@ -140,11 +145,12 @@ Pokes move_vdso(Database& db) {
   RINGSIDE_TRY(const auto spare, spare_page(db, 0));
   if (!gva || !spare) return std::vector<Poke>{};
   RINGSIDE_TRY(const auto frame, frame_of(db, *spare));
-  RINGSIDE_TRY(const auto entry,
-               entry_of(db, *gva,
-                        "SELECT read_u64(mm + (SELECT offset FROM type_members WHERE type = 'mm_struct' AND "
-                        "member = 'pgd'))" +
-                            process));
+  RINGSIDE_TRY(
+      const auto entry,
+      entry_of(db, *gva,
+               "SELECT read_pointer(mm + (SELECT offset FROM type_members WHERE type = 'mm_struct' AND "
+               "member = 'pgd'))" +
+                   process));
   if (!entry || !frame || entry->level != 1) return std::vector<Poke>{};
   return std::vector{poke(entry->gva, (entry->value & ~pte::kAddress) | *frame)};
 }
@@ -179,7 +185,7 @@ Pokes change_vdso(Database& db) {
 /// Gives the address space for patching text a kernel half of its own.
 Pokes own_kernel_half(Database& db) {
   RINGSIDE_TRY(const auto pgd, number(db,
-                                      "SELECT read_u64(read_u64(coalesce(addr('poking_mm'), "
+                                      "SELECT read_pointer(read_pointer(coalesce(addr('poking_mm'), "
                                       "addr('text_poke_mm'))) + offset) FROM type_members WHERE type = "
                                       "'mm_struct' AND member = 'pgd'"));
   RINGSIDE_TRY(const auto spare, spare_page(db, 0));

@@ -16,16 +16,20 @@ using policies::Database;
 using policies::Value;
 
 /// An address of memory that the kernel has and no code is in: of the direct map.
-constexpr const char* kNobody = "(read_u64(addr('page_offset_base')) + 0x100000)";
+constexpr const char* kNobody = "(coalesce(read_u64(addr('page_offset_base')), 0xc0000000) + 0x100000)";
 
 Bytes bytes_of(std::uint64_t value, std::size_t size) {
   const auto all = std::as_bytes(std::span(&value, 1));
   return Bytes(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size));
 }
 
-/// `sql` gives one row: where, and the number of 8 bytes that is written there. No row: nothing to attack.
-Result<std::vector<Poke>> poke_number(Database& database, const std::string& sql, std::size_t size = 8) {
+/// `sql` gives one row: where, and the number of `size` bytes (0: a pointer) that is written there. No row:
+/// nothing to attack.
+Result<std::vector<Poke>> poke_number(Database& database, const std::string& sql, std::size_t size = 0) {
   RINGSIDE_TRY(const auto found, database.query(sql + " LIMIT 1"));
+  RINGSIDE_TRY(const auto width, database.query("SELECT bits / 8 FROM kernel"));
+  if (size == 0 && !width.rows.empty())
+    size = static_cast<std::size_t>(std::get<std::int64_t>(width.rows[0].at(0)));
   if (found.rows.empty()) return std::vector<Poke>{};
   const auto* place = std::get_if<std::int64_t>(&found.rows[0].at(0));
   const auto* value = std::get_if<std::int64_t>(&found.rows[0].at(1));
@@ -143,8 +147,8 @@ void add_terminals(std::vector<Attack>& all) {
       {"redirect a SysRq key", "backdoors on SysRq", "linux-terminals/sysrq", [](Database& database) {
          // The first word of `modules` leads to a module's data.
          return poke_number(database,
-                            "SELECT addr('sysrq_key_table') + 8 * 11, addr('modules') "
-                            "FROM sysrq_keys WHERE key = 'b'");
+                            "SELECT addr('sysrq_key_table') + bits / 8 * 11, addr('modules') "
+                            "FROM sysrq_keys, kernel WHERE key = 'b'");
        }});
 }
 

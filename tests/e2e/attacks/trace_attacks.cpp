@@ -15,34 +15,36 @@ using guest::Gva;
 using policies::Database;
 using Pokes = Result<std::vector<Poke>>;
 
-// The end of the area for modules, which the kernel fills from the start (MODULES_END, 64-bit).
-constexpr std::string_view kNobody = "0xfffffffffe001000";
+// The end of the area for modules, which the kernel fills from the start (MODULES_END, 64-bit); with 32 bits
+// a page of the direct map.
+constexpr std::string_view kNobody = "(SELECT iif(bits = 64, 0xfffffffffe001000, 0xc0100000) FROM kernel)";
 
-template <class T>
-Bytes bytes_of(T value) {
-  const auto bytes = std::as_bytes(std::span(&value, 1));
+Bytes bytes_of(std::int64_t value, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span(&value, 1)).first(size);
   return Bytes(bytes.begin(), bytes.end());
 }
 
 /// One poke for each row of `sql`, which gives an address and the value to put there. No pokes where the
 /// kernel has no such object, or does not tell where it stands.
-template <class T = std::uint64_t>
-Pokes poke(Database& database, const std::string& sql) {
+Pokes poke(Database& database, const std::string& sql, std::size_t size) {
   const auto found = database.query(sql);
   if (!found) return fail(found.error());
+  RINGSIDE_TRY(const auto width, database.query("SELECT bits / 8 FROM kernel"));
+  if (size == 0 && !width.rows.empty())
+    size = static_cast<std::size_t>(std::get<std::int64_t>(width.rows[0].at(0)));
   std::vector<Poke> pokes;
   for (const auto& row : found->rows) {
     const auto* at = std::get_if<std::int64_t>(&row[0]);
     const auto* value = std::get_if<std::int64_t>(&row[1]);
     if (at == nullptr || value == nullptr) return std::vector<Poke>{};
-    pokes.push_back({Gva{static_cast<std::uint64_t>(*at)}, bytes_of(static_cast<T>(*value))});
+    pokes.push_back({Gva{static_cast<std::uint64_t>(*at)}, bytes_of(*value, size)});
   }
   return pokes;
 }
 
-template <class T = std::uint64_t>
-auto by(std::string sql) {
-  return [sql = std::move(sql)](Database& database) { return poke<T>(database, sql); };
+/// `size`: bytes of the value; 0: those of a pointer.
+auto by(std::string sql, std::size_t size = 0) {
+  return [sql = std::move(sql), size](Database& database) { return poke(database, sql, size); };
 }
 
 /// SQL: where a member stands in its struct.
@@ -80,14 +82,14 @@ std::vector<Attack> trace_attacks() {
           "uprobes WHERE slot = 'handler' LIMIT 1")},
       {"redirect the probe of a tracepoint", "Singularity: a probe on sched_process_fork",
        "linux-tracing/tracepoint-probes",
-       by("SELECT read_u64(tracepoint + " + offset("tracepoint", "funcs") + ")" + kTo +
+       by("SELECT read_pointer(tracepoint + " + offset("tracepoint", "funcs") + ")" + kTo +
           "tracepoints WHERE slot = 'probe' AND position = 0 AND probes > 1 LIMIT 1")},
       {"redirect the function that calls the probes of a tracepoint", "a probe without registering one",
        "linux-tracing/tracepoint-parts",
        by("SELECT tracepoint + " + offset("tracepoint", "iterator") + ", " + kSomeFunction + kIdle)},
       {"turn on a tracepoint that has no probes", "the site of a tracepoint used as a hook",
        "linux-tracing/tracepoint-key",
-       by<std::uint32_t>("SELECT tracepoint + " + offset("tracepoint", "key") + ", 1" + kIdle)},
+       by("SELECT tracepoint + " + offset("tracepoint", "key") + ", 1" + kIdle, 4)},
       {"lead a static call to code of nobody", "a key changed instead of the code that it patches",
        "linux-static-calls/keys-in-text",
        by("SELECT key" + kTo +
@@ -102,26 +104,27 @@ std::vector<Attack> trace_attacks() {
           "lsm_hooks WHERE entry IS NOT NULL ORDER BY hook, position LIMIT 1")},
       {"redirect the static call of a security hook", "the same where hooks are static calls",
        "linux-lsm/calls-agree",
-       by("SELECT read_u64(addr('static_calls_table') + (SELECT offset FROM type_members WHERE type = "
+       by("SELECT read_pointer(addr('static_calls_table') + (SELECT offset FROM type_members WHERE type = "
           "'lsm_static_calls_table' AND member = hook) + position * (SELECT size FROM types WHERE name = "
           "'lsm_static_call') + " +
           offset("lsm_static_call", "key") + "), " + kSomeFunction +
           " FROM lsm_hooks WHERE enabled AND called IS NOT NULL ORDER BY hook, position LIMIT 1")},
       {"take a program of BPF off the list", "ebpfkit, LinkPro: programs that bpftool does not show",
        "linux-bpf/hidden-programs",
-       by("SELECT (read_u64(addr('prog_idr') + " + offset("idr", "idr_rt") + " + " +
+       by("SELECT (read_pointer(addr('prog_idr') + " + offset("idr", "idr_rt") + " + " +
           offset("xarray", "xa_head") + ") & -4) + " + offset("xa_node", "slots") +
-          " + 8 * id, 0 FROM bpf_programs WHERE listed AND id < 64 AND id NOT IN (SELECT program_id FROM "
+          " + (SELECT bits / 8 FROM kernel) * id, 0 FROM bpf_programs WHERE listed AND id < 64 AND id NOT IN "
+          "(SELECT program_id FROM "
           "bpf_links WHERE program_id IS NOT NULL) AND (SELECT max(id) FROM bpf_programs) < 64 AND NOT "
           "writes_user ORDER BY id LIMIT 1")},
       {"run a program of BPF that was never listed", "the same from the start", "linux-bpf/hidden-programs",
-       by<std::uint32_t>("SELECT read_u64(program + " + offset("bpf_prog", "aux") + ") + " +
-                         offset("bpf_prog_aux", "id") +
-                         ", 4711 FROM bpf_programs WHERE state = 'classic' LIMIT 1")},
+       by("SELECT read_pointer(program + " + offset("bpf_prog", "aux") + ") + " +
+              offset("bpf_prog_aux", "id") + ", 4711 FROM bpf_programs WHERE state = 'classic' LIMIT 1",
+          4)},
       {"give a map of BPF other operations", "maps that show programs in the guest false data",
        "linux-bpf/map-operations",
        by("SELECT map + " + offset("bpf_map", "ops") +
-          ", read_u64(addr('page_offset_base')) + 0x5000 "
+          ", coalesce(read_pointer(addr('page_offset_base')), 0xc0000000) + 0x5000 "
           "FROM bpf_maps ORDER BY id LIMIT 1")},
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What takes a module, a process, credentials or a socket out of the kernel's records, or puts them where
 // they do not belong. Each attack is a query whose rows say what to write: where, which number, in how many
-// bytes.
+// bytes. $W in it stands for the bytes of a pointer.
 #include "tests/e2e/support/attack.h"
 
 #include <utility>
@@ -17,11 +17,12 @@ std::uint64_t number(const Value& value) {
   return integer == nullptr ? 0 : static_cast<std::uint64_t>(*integer);
 }
 
-Result<std::vector<Poke>> pokes(policies::Database& database, const std::string& sql) {
-  // What these change has another layout in 32-bit kernels, or another record to be found by.
-  RINGSIDE_TRY(const auto wide, database.query("SELECT 1 FROM kernel WHERE bits = 64"));
+Result<std::vector<Poke>> pokes(policies::Database& database, std::string sql) {
+  RINGSIDE_TRY(const auto width, database.query("SELECT bits / 8 FROM kernel"));
   std::vector<Poke> all;
-  if (wide.rows.empty()) return all;
+  if (width.rows.empty()) return all;
+  for (std::size_t place; (place = sql.find("$W")) != std::string::npos;)
+    sql.replace(place, 2, std::to_string(number(width.rows[0][0])));
   RINGSIDE_TRY(const auto found, database.query(sql));
   for (const auto& row : found.rows) {
     if (row.size() != 3) return fail(Errc::invalid_argument, "an attack's query gives three columns");
@@ -41,8 +42,8 @@ std::string at(const std::string& type, const std::string& member) {
 
 /// Takes a list_head out of its list, as list_del() does. `node`: SQL that gives its address.
 std::string unlink(const std::string& node) {
-  return "SELECT read_u64(n) + 8, read_u64(n + 8), 8 FROM (SELECT " + node +
-         " AS n) UNION ALL SELECT read_u64(n + 8), read_u64(n), 8 FROM (SELECT " + node + " AS n)";
+  return "SELECT read_pointer(n) + $W, read_pointer(n + $W), $W FROM (SELECT " + node +
+         " AS n) UNION ALL SELECT read_pointer(n + $W), read_pointer(n), $W FROM (SELECT " + node + " AS n)";
 }
 
 Attack attack(std::string name, std::string technique, std::string check, std::string sql) {
@@ -77,22 +78,22 @@ std::vector<Attack> module_attacks() {
              "linux-modules/hidden-module", "SELECT " + state + ", 3, 4"),
       attack("clear a taint", "KoviD, Singularity: tainted_mask as if no module had come from elsewhere",
              "linux-modules/taint-cleared",
-             "SELECT " + taints + ", read_u64(" + taints +
-                 ") | 0x1000, 8 UNION ALL SELECT addr('tainted_mask'), read_u64(addr('tainted_mask')) & "
+             "SELECT " + taints + ", read_pointer(" + taints +
+                 ") | 0x1000, $W UNION ALL SELECT addr('tainted_mask'), read_pointer(addr('tainted_mask')) & "
                  "~0x1000, "
-                 "8"),
+                 "$W"),
   };
 }
 
 std::vector<Attack> process_attacks() {
   const std::string task = some_process("task"),
-                    pid = "read_u64(" + task + " + " + at("task_struct", "thread_pid") + ")";
+                    pid = "read_pointer(" + task + " + " + at("task_struct", "thread_pid") + ")";
   return {
       attack("take a process out of the list", "DKOM: list_del() of task_struct.tasks",
              "linux-processes/hidden-process", unlink(task + " + " + at("task_struct", "tasks"))),
       attack("take a process out of the pid table",
              "adore-ng and others: detach_pid(), so that /proc lacks it", "linux-processes/hidden-process",
-             "SELECT " + pid + " + " + at("pid", "tasks") + ", 0, 8"),
+             "SELECT " + pid + " + " + at("pid", "tasks") + ", 0, $W"),
       attack("change the pid that a process claims", "processes that say they are another",
              "linux-processes/false-pid",
              "SELECT t + " + at("task_struct", "pid") + ", 31337, 4 FROM (SELECT " + task +
@@ -108,7 +109,7 @@ std::vector<Attack> credential_attacks() {
                     of_init = "(SELECT real_cred FROM processes WHERE pid = 1)",
                     permitted = cred + " + " + at("cred", "cap_permitted");
   const auto set = [&](const std::string& to) {
-    return "SELECT " + real_at + ", " + to + ", 8 UNION ALL SELECT " + cred_at + ", " + to + ", 8";
+    return "SELECT " + real_at + ", " + to + ", $W UNION ALL SELECT " + cred_at + ", " + to + ", $W";
   };
   return {
       attack("give a process the first task's credentials", "exploits: commit_creds(&init_cred)",
@@ -116,7 +117,7 @@ std::vector<Attack> credential_attacks() {
       attack("give a process another one's credentials", "DKOM: token stealing", "linux-credentials/shared",
              set(of_init)),
       attack("let a process act as another one", "DKOM: cred alone, which ps does not show",
-             "linux-credentials/acting-as-another", "SELECT " + cred_at + ", " + of_init + ", 8"),
+             "linux-credentials/acting-as-another", "SELECT " + cred_at + ", " + of_init + ", $W"),
       attack("raise capabilities in place", "rootkits that write to cap_effective",
              "linux-credentials/capabilities-beyond-permitted",
              "SELECT " + permitted + ", 0, 8 UNION ALL SELECT " + cred + " + " + at("cred", "cap_effective") +
@@ -136,24 +137,26 @@ std::vector<Attack> network_attacks() {
   // hlist_nulls_del(): what points to it points to the next, which points back unless it is the end's marker.
   const auto leave = [&](const std::string& offset) {
     const std::string from = " FROM " + listener + " WHERE " + offset + " IS NOT NULL";
-    return "SELECT read_u64(sk + " + offset + " + 8), read_u64(sk + " + offset + "), 8" + from +
-           " UNION ALL SELECT read_u64(sk + " + offset + ") + 8, read_u64(sk + " + offset + " + 8), 8" +
-           from + " AND (read_u64(sk + " + offset + ") & 1) = 0 AND read_u64(sk + " + offset + ") <> 0";
+    return "SELECT read_pointer(sk + " + offset + " + $W), read_pointer(sk + " + offset + "), $W" + from +
+           " UNION ALL SELECT read_pointer(sk + " + offset + ") + $W, read_pointer(sk + " + offset +
+           " + $W), $W" + from + " AND (read_pointer(sk + " + offset + ") & 1) = 0 AND read_pointer(sk + " +
+           offset + ") <> 0";
   };
   return {
       attack("take a listening socket out of its table", "rootkits that unhash the port of a backdoor",
              "linux-sockets/missing-in-table", leave(node) + " UNION ALL " + leave(by_address)),
       attack("let an interface lie about promiscuous mode", "sniffers that clear IFF_PROMISC",
              "linux-sockets/promiscuity-disguised",
-             "SELECT gva + " + flags + ", (f | 0x100) - (f & 0x100), 4 FROM (SELECT gva, read_u64(gva + " +
-                 flags + ") & 0xffffffff AS f FROM interfaces ORDER BY promiscuity DESC LIMIT 1)"),
+             "SELECT gva + " + flags +
+                 ", (f | 0x100) - (f & 0x100), 4 FROM (SELECT gva, read_pointer(gva + " + flags +
+                 ") & 0xffffffff AS f FROM interfaces ORDER BY promiscuity DESC LIMIT 1)"),
       attack(
           "listen on an interface from inside the kernel", "modules that call dev_set_promiscuity()",
           "linux-sockets/promiscuous-for-nobody",
           "SELECT gva + " + promiscuity +
               ", 1, 4 FROM (SELECT gva FROM interfaces WHERE promiscuity = 0 LIMIT 1) "
               "UNION ALL SELECT gva + " +
-              flags + ", (read_u64(gva + " + flags +
+              flags + ", (read_pointer(gva + " + flags +
               ") & 0xffffffff) | 0x100, 4 FROM (SELECT gva FROM interfaces WHERE promiscuity = 0 LIMIT 1)"),
   };
 }

@@ -4,6 +4,7 @@
 #include "guest/linux/hooks/trace_roots.h"
 #include "guest/linux/object_reader.h"
 #include "guest/linux/symboliser.h"
+#include "guest/linux/text/static_call_trampolines.h"
 
 #include <map>
 #include <vector>
@@ -33,6 +34,14 @@ void take_sites(Kernel& kernel, Gva first, std::uint64_t count, std::string_view
     ++keys[relative_to(first + kSiteSize * i + 4, words[2 * i + 1]).value & ~kFlags];
 }
 
+/// With 32 bits no call is patched in place, and no table names the keys.
+void take_trampolines(Kernel& kernel, Keys& keys) {
+  each_trampoline(kernel, [&](Gva, std::optional<Gva> key) {
+    if (key) keys.emplace(key->value, 0);
+    return keys.size() < kMaxStaticCallSites;
+  });
+}
+
 void take_modules(Kernel& kernel, Keys& keys, Listing<StaticCallKey>& listing) {
   ObjectReader module(kernel, "module");
   const auto count = module.add("num_static_call_sites", Presence::optional),
@@ -58,13 +67,16 @@ void take_modules(Kernel& kernel, Keys& keys, Listing<StaticCallKey>& listing) {
 
 Result<Listing<StaticCallKey>> static_call_keys(Kernel& kernel) {
   Listing<StaticCallKey> listing;
-  RINGSIDE_TRY(const auto first, feature_root(kernel, "__start_static_call_sites", "__static_call_update"));
-  if (!first) return listing;
-  RINGSIDE_TRY(const Gva end, kernel.symbol("__stop_static_call_sites"));
-  RINGSIDE_TRY(const Field function, kernel.field("static_call_key", "func"));
-  if (end < *first) return fail(Errc::malformed, "the table of static calls ends before it begins");
   Keys keys;
-  take_sites(kernel, *first, (end - *first) / kSiteSize, "the kernel", keys, listing);
+  if (kernel.identity().bits == 32) take_trampolines(kernel, keys);
+  if (keys.empty()) {
+    RINGSIDE_TRY(const auto first, feature_root(kernel, "__start_static_call_sites", "__static_call_update"));
+    if (!first) return listing;
+    RINGSIDE_TRY(const Gva end, kernel.symbol("__stop_static_call_sites"));
+    if (end < *first) return fail(Errc::malformed, "the table of static calls ends before it begins");
+    take_sites(kernel, *first, (end - *first) / kSiteSize, "the kernel", keys, listing);
+  }
+  RINGSIDE_TRY(const Field function, kernel.field("static_call_key", "func"));
   take_modules(kernel, keys, listing);
   for (const auto& [address, sites] : keys) {
     const auto held = kernel.read_pointer_field(Gva{address}, function);

@@ -3,6 +3,7 @@
 
 #include "guest/linux/symboliser.h"
 #include "guest/linux/text/module_tables.h"
+#include "guest/linux/text/static_call_trampolines.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,6 @@ namespace {
 // Low bits of static_call_site.key.
 constexpr std::uint64_t kTail = 1, kInit = 2, kFlags = 3;
 constexpr std::uint64_t kEntrySize = 8;
-constexpr std::string_view kTrampoline = "__SCT__", kKey = "__SCK__";
 /// Bytes 5 to 7 of a trampoline, from 5.18 on: UD1 %esp, %ecx, by which the kernel knows it.
 constexpr std::uint8_t kSignatureAt = 5;
 
@@ -181,27 +181,14 @@ class StaticCalls {
   unsigned unkeyed_ = 0;
 };
 
-/// Trampolines stand together in the image (include/asm-generic/vmlinux.lds.h, STATIC_CALL_TEXT).
 void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
-  Kernel& kernel = sites.kernel();
-  const SymbolTable& symbols = kernel.symbols();
-  const auto first = kernel.find_symbol("__static_call_text_start"),
-             end = kernel.find_symbol("__static_call_text_end");
-  if (!first || !end) return;
-  auto index = symbols.at_or_before(first->value, kernel.slide());
-  if (!index) return;
-  std::string name;
-  for (std::size_t i = *index; i < symbols.size() && !sites.full(); ++i) {
-    const Gva at{symbols.address(i, kernel.slide())};
-    if (at >= *end) break;
-    symbols.name(i, name);
-    if (!name.starts_with(kTrampoline)) continue;
-    const auto key = kernel.find_symbol(std::string(kKey) + name.substr(kTrampoline.size()));
+  each_trampoline(sites.kernel(), [&](Gva trampoline, std::optional<Gva> key) {
     if (key)
-      calls.add_trampoline(at, *key);
+      calls.add_trampoline(trampoline, *key);
     else if (sites.bits() == 32)
-      calls.add_unkeyed(at, nullptr);
-  }
+      calls.add_unkeyed(trampoline, nullptr);
+    return !sites.full();
+  });
 }
 
 void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {
@@ -212,12 +199,12 @@ void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {
     const ModuleSymbols& symbols = symboliser.symbols_of(i);
     std::unordered_map<std::string_view, Gva> keys;
     for (std::size_t at = 0; at < symbols.size(); ++at)
-      if (symbols.defined(at) && symbols.name(at).starts_with(kKey))
-        keys.emplace(symbols.name(at).substr(kKey.size()), symbols.address(at));
+      if (symbols.defined(at) && symbols.name(at).starts_with(kStaticCallKeyPrefix))
+        keys.emplace(symbols.name(at).substr(kStaticCallKeyPrefix.size()), symbols.address(at));
     if (keys.empty() && sites.bits() == 64) continue;
     for (std::size_t at = 0; at < symbols.size() && !sites.full(); ++at) {
-      if (!symbols.defined(at) || !symbols.name(at).starts_with(kTrampoline)) continue;
-      const auto key = keys.find(symbols.name(at).substr(kTrampoline.size()));
+      if (!symbols.defined(at) || !symbols.name(at).starts_with(kTrampolinePrefix)) continue;
+      const auto key = keys.find(symbols.name(at).substr(kTrampolinePrefix.size()));
       if (key != keys.end())
         calls.add_trampoline(symbols.address(at), key->second);
       else if (sites.bits() == 32)

@@ -191,8 +191,11 @@ Pokes own_kernel_half(Database& db) {
   RINGSIDE_TRY(const auto spare, spare_page(db, 0));
   if (!pgd || !spare) return std::vector<Poke>{};
   RINGSIDE_TRY(const auto frame, frame_of(db, *spare));
-  if (!frame) return std::vector<Poke>{};
-  return std::vector{poke(*pgd + 8 * 511, *frame | pte::kPresent | pte::kWritable)};
+  RINGSIDE_TRY(
+      const auto last,
+      number(db, "SELECT CASE paging WHEN 'pae' THEN 3 WHEN '2-level' THEN NULL ELSE 511 END FROM vcpus"));
+  if (!frame || !last) return std::vector<Poke>{};
+  return std::vector{poke(*pgd + 8 * *last, *frame | pte::kPresent | pte::kWritable)};
 }
 
 Pokes map_user_half(Database& db) {

@@ -4,6 +4,7 @@
 // Before any system header can: see there.
 #include "guest/linux/linux_macro.h"
 #include "guest/linux/symboliser.h"
+#include "guest/linux/views/bpf_in_hand.h"
 #include "guest/linux/views/held_locks.h"
 #include "guest/linux/views/module_release.h"
 #include "policies/engine/virtual_table.h"
@@ -138,6 +139,15 @@ void module_memory_in_hand_function(sqlite3_context* call, int, sqlite3_value** 
   sqlite3_result_int(call, guest::linux::module_memory_in_hand(*kernel, address_of(argv[0])) ? 1 : 0);
 }
 
+/// bpf_code_in_hand(x): whether a task is compiling or freeing a program of BPF in the pack's room that
+/// begins at x.
+void bpf_code_in_hand_function(sqlite3_context* call, int, sqlite3_value** argv) {
+  if (is_null(argv)) return;
+  Kernel* kernel = kernel_of(call, "bpf_code_in_hand");
+  if (kernel == nullptr) return;
+  sqlite3_result_int(call, guest::linux::bpf_code_in_hand(*kernel, address_of(argv[0])) ? 1 : 0);
+}
+
 /// member_offset('type', 'member'): bytes from the start of a struct or union to a member ("a.b" for one of a
 /// member's); NULL if this kernel has no such member.
 void member_offset_function(sqlite3_context* call, int, sqlite3_value** argv) {
@@ -184,7 +194,7 @@ bool register_kernel_functions(sqlite3* db, TableContext& context) {
          add("region", SQLITE_DETERMINISTIC, region_function) && add("read_u64", 0, read_u64_function) &&
          add("read_pointer", 0, read_pointer_function) && add("mutex_owner", 0, mutex_owner_function) &&
          add("module_memory_in_hand", 0, module_memory_in_hand_function) &&
-         add("required", 0, required_function, 2) &&
+         add("bpf_code_in_hand", 0, bpf_code_in_hand_function) && add("required", 0, required_function, 2) &&
          add("member_offset", SQLITE_DETERMINISTIC, member_offset_function, 2);
 }
 

@@ -3,7 +3,7 @@
 // clean again once it is undone?
 // Of a 32-bit kernel a check may say that it cannot tell: such a kernel has no types and does not name its
 // data, unless they are imported.
-//   RINGSIDE_ATTACK_TYPES=1                           imports those of 32-bit kernels first
+//   RINGSIDE_LAB_TYPES=1                              imports those of 32-bit kernels first
 //   (scripts/lab/fetch-types) RINGSIDE_ATTACK_KERNELS="5.10-cloud 6.12-cloud"   other kernels than the
 //   default ones; "all": all of
 //                                                     scripts/lab/fetch-kernel --list
@@ -46,7 +46,7 @@ TEST_P(LinuxAttacks, AreReportedByTheCheckThatNamesThem) {
   Guest& guest = **booted;
   const std::string settled = guest.run("settle 60 30 && echo settled", std::chrono::minutes(6));
   ASSERT_NE(settled.find("settled"), std::string::npos) << settled;
-  if (options.kernel.find("686") != std::string::npos && std::getenv("RINGSIDE_ATTACK_TYPES") != nullptr) {
+  if (options.kernel.find("686") != std::string::npos && std::getenv("RINGSIDE_LAB_TYPES") != nullptr) {
     const auto types = lab_script({"fetch-types", options.kernel});
     RINGSIDE_REQUIRE_GUEST(types);
     guest::live::GoldenFiles files(guest.folder().file("state"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/hooks/bpf_programs.h"
 
-#include "guest/linux/hooks/bpf_areas.h"
+#include "guest/linux/pages/bpf_areas.h"
 #include "guest/linux/hooks/bpf_helpers.h"
 #include "guest/linux/hooks/bpf_names.h"
 #include "guest/linux/hooks/trace_roots.h"

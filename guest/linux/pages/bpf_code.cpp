@@ -2,6 +2,7 @@
 #include "guest/linux/pages/bpf_code.h"
 
 #include "guest/linux/object_reader.h"
+#include "guest/linux/pages/bpf_areas.h"
 #include "guest/linux/walkers.h"
 
 namespace ringside::guest::linux {
@@ -9,8 +10,12 @@ namespace ringside::guest::linux {
 Listing<BpfProgram> bpf_programs(Kernel& kernel) {
   Listing<BpfProgram> listing;
   if (!kernel.find_symbol("bpf_prog_alloc_no_stats")) return listing;  // built without
-  const auto& areas = vmalloc_areas(kernel);
-  for (const Error& error : areas.problems) listing.problem(error);
+  const auto areas = bpf_program_areas(kernel);
+  if (!areas) {
+    listing.problem(areas.error());
+    return listing;
+  }
+  for (const Error& error : areas->problems) listing.problem(error);
   ObjectReader program(kernel, "bpf_prog"), more(kernel, "bpf_prog_aux");
   const auto code = program.add("bpf_func"), size = program.add("jited_len"), aux = program.add("aux");
   const auto self = more.add("prog"), id = more.add("id");
@@ -21,14 +26,11 @@ Listing<BpfProgram> bpf_programs(Kernel& kernel) {
       listing.problem(reader->missing().front().within("programs of BPF"));
       return listing;
     }
-  for (const VmallocArea& area : areas.entries) {
-    if (!area.caller) continue;
-    const std::string caller = function_name(kernel, *area.caller);
-    if (caller != "bpf_prog_alloc_no_stats" && caller != "bpf_prog_realloc") continue;
+  for (const Gva start : areas->entries) {
     const auto failed = [&](Error error) {
-      listing.problem(error.within("the BPF program at " + to_string(area.start)));
+      listing.problem(error.within("the BPF program at " + to_string(start)));
     };
-    if (auto read = program.read(area.start); !read) {
+    if (auto read = program.read(start); !read) {
       failed(std::move(read).error());
       continue;
     }
@@ -40,7 +42,7 @@ Listing<BpfProgram> bpf_programs(Kernel& kernel) {
       continue;
     }
     BpfProgram found;
-    found.address = area.start;
+    found.address = start;
     found.code = program.pointer(code).value_or(Gva{0});
     found.code_size = program.u32(size).value_or(0);
     // One that is interpreted has no code of its own.
@@ -51,7 +53,7 @@ Listing<BpfProgram> bpf_programs(Kernel& kernel) {
       continue;
     }
     // What is no program, or a copy that only looks like one, does not point back.
-    if (more.pointer(self) != area.start) continue;
+    if (more.pointer(self) != start) continue;
     found.id = more.u32(id);
     found.fixups = more.pointer(fixups).value_or(Gva{0});
     found.fixup_count = more.u32(fixup_count).value_or(0);

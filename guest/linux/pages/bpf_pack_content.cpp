@@ -33,12 +33,11 @@ bool holds_nothing_yet(ByteView bytes, std::uint64_t from, std::uint64_t to) {
 
 }  // namespace
 
-std::optional<std::string> wrong_in_pack(const BpfPack& pack, ByteView bytes,
-                                         const std::vector<BpfExtent>& extents) {
+std::optional<PackFault> wrong_in_pack(const BpfPack& pack, ByteView bytes,
+                                       const std::vector<BpfExtent>& extents) {
   constexpr std::uint64_t kChunk = BpfPack::kChunk;
   const std::uint64_t size =
       std::min<std::uint64_t>({pack.size, bytes.size(), pack.bitmap.size() * 64 * kChunk});
-  const auto at = [&](std::uint64_t offset) { return to_string(pack.first + offset); };
   using Span = std::pair<std::uint64_t, std::uint64_t>;  // offsets: first, end
   const auto add = [&](std::vector<Span>& spans, Gva first, std::uint64_t length) {
     const std::uint64_t offset = first - pack.first;
@@ -66,7 +65,8 @@ std::optional<std::string> wrong_in_pack(const BpfPack& pack, ByteView bytes,
     const std::uint64_t next_known = next < known.size() ? known[next].first / kChunk : size / kChunk;
     while (end < next_known && pack.used(end)) ++end;
     if (!holds_nothing_yet(bytes, chunk * kChunk, end * kChunk))
-      return "the chunk at " + at(chunk * kChunk) + " is given away, but belongs to no program";
+      return PackFault{pack.first + chunk * kChunk, "the chunk at " + to_string(pack.first + chunk * kChunk) +
+                                                        " is given away, but belongs to no program"};
     parts.emplace_back(chunk * kChunk, chunk * kChunk + kHeaderSize);
     reach = end * kChunk;
   }
@@ -76,7 +76,8 @@ std::optional<std::string> wrong_in_pack(const BpfPack& pack, ByteView bytes,
   for (const auto& [first, end] : parts) {
     if (first > done)
       if (const auto wrong = not_filler(bytes, done, first))
-        return "code at " + at(*wrong) + ", where nothing but filler (int3) should be";
+        return PackFault{pack.first + *wrong, "code at " + to_string(pack.first + *wrong) +
+                                                  ", where nothing but filler (int3) should be"};
     done = std::max(done, end);
   }
   return std::nullopt;

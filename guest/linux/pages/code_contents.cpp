@@ -121,7 +121,9 @@ Verdict CodeContents::pack(const CodeOwner& owner) {
             "more than " + std::to_string(kMaxBpfPackBytes >> 20) + " MiB of packs are too many"};
   Bytes bytes(found->size);
   if (auto read = mappings_.read(kernel_.snapshot(), found->first, bytes); !read) return unread(read.error());
-  return judged(wrong_in_pack(*found, bytes, *extents_));
+  const auto fault = wrong_in_pack(*found, bytes, *extents_);
+  if (!fault) return {CodeContent::ok, {}};
+  return {CodeContent::wrong, fault->what, fault->at};
 }
 
 /// Before packs (5.18) each program has pages of its own: a header of 4 bytes, the code at a random place,

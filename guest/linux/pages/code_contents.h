@@ -19,7 +19,8 @@ class CodeContents {
 
   struct Verdict {
     CodeContent content = CodeContent::not_checked;
-    std::string why;  ///< what is wrong, or why it was not checked
+    std::string why;          ///< what is wrong, or why it was not checked
+    std::optional<Gva> at{};  ///< of a pack of BPF: what is wrong
   };
   Verdict of(const CodeOwner& owner);
   /// True if all bytes of [first, first + size) are int3; false too if they cannot be read.

@@ -73,6 +73,7 @@ class Accounting {
       if (!verdict) verdict = check_.of(*owner);
       row.content = verdict->content;
       row.why = verdict->why;
+      row.wrong = verdict->at;
     }
     append(std::move(row));
   }

@@ -27,7 +27,8 @@ struct ExecutablePages {
   std::string owner_name;              ///< of the module, program, ...; empty: the kernel itself
   std::optional<std::string> area;     ///< function that asked for the memory; nullopt: not of vmalloc
   CodeContent content = CodeContent::not_checked;
-  std::string why;  ///< what is wrong, or why it was not checked
+  std::string why;           ///< what is wrong, or why it was not checked
+  std::optional<Gva> wrong;  ///< where that is; nullopt: nothing is, or it is not known
 };
 
 /// `unavailable` while the kernel boots: before it is done, much of its memory is open that is not later.

@@ -17,8 +17,8 @@ namespace {
 
 namespace linux = guest::linux;
 
-constexpr std::size_t kColumns = 11;  // without those that name the first address
-constexpr std::size_t kContent = 8, kContentReason = 9, kState = 10;
+constexpr std::size_t kColumns = 12;  // without those that name the first address
+constexpr std::size_t kContent = 8, kContentReason = 9, kContentAt = 10, kState = 11;
 constexpr unsigned kMostPagesOfNobody = 4096;  // that are looked into
 constexpr std::size_t kDigest = 16;            // bytes of it
 
@@ -51,7 +51,8 @@ class States {
 
 Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSink& sink) {
   RINGSIDE_TRY(linux::Kernel* const kernel, linux::Kernel::of(snapshot));
-  const bool contents = request.uses(kContent) || request.uses(kContentReason) || request.uses(kState);
+  const bool contents = request.uses(kContent) || request.uses(kContentReason) || request.uses(kContentAt) ||
+                        request.uses(kState);
   RINGSIDE_TRY(const auto listing, linux::executable_pages(*kernel, contents));
   report_problems(listing, sink);
   AddressNames names(snapshot, request, kColumns, sink);
@@ -67,6 +68,7 @@ Result<void> fill(guest::Snapshot& snapshot, const TableRequest& request, RowSin
                               cell_or_null(pages.area),
                               cell(to_string(pages.content)),
                               pages.why.empty() ? null_cell() : cell(pages.why),
+                              pages.wrong ? cell(pages.wrong->value) : null_cell(),
                               request.uses(kState) ? states.of(pages) : null_cell()};
     names.add(row, pages.first.value);
     if (!sink.row(std::move(row))) break;
@@ -96,6 +98,8 @@ Table executable_pages_table() {
            {"content", ColumnType::text,
             "ok, wrong or not_checked: whether they hold what the owner should have put there"},
            {"content_reason", ColumnType::text, "what is wrong, or why it was not checked"},
+           {"content_at", ColumnType::address, "where a pack of BPF holds what it should not; NULL: nowhere",
+            Stability::kept},
            {"state", ColumnType::bytes,
             "tells what is there from what was there before: SHA-256 (16 bytes) of the first page where "
             "nobody owns it, of "

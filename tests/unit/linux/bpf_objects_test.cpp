@@ -106,6 +106,12 @@ TEST_P(BpfPrograms, AreasOfOtherCallersAreNone) {
   EXPECT_THAT(look().entries, IsEmpty());
 }
 
+TEST_P(BpfPrograms, OneWhoseConstantsAreHiddenIsACopyOfIt) {
+  const Gva copy = world.make_program(0, 2, "hardened", "bpf_jit_blind_constants");
+  ASSERT_THAT(look().entries, SizeIs(1));
+  EXPECT_EQ(look().entries[0].address, copy);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, BpfPrograms, ::testing::Values(Age::older, Age::newer),
                          [](const auto& test) { return test.param == Age::older ? "older" : "newer"; });
 

@@ -33,7 +33,10 @@ class PackOfBpf : public ::testing::Test {
     extents.push_back({kPack + 128, 128, {{kPack + 128, 4}, {kPack + 136, 100}}});
     bytes[129] = bytes[130] = bytes[131] = std::byte{0};
   }
-  auto wrong() { return wrong_in_pack(pack, bytes, extents); }
+  std::optional<std::string> wrong() {
+    const auto fault = wrong_in_pack(pack, bytes, extents);
+    return fault ? std::optional(fault->what) : std::nullopt;
+  }
 
   BpfPack pack;
   Bytes bytes;

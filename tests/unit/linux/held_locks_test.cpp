@@ -39,5 +39,15 @@ TEST(MutexOwner, IsThatOfASleepingLockWithPreemptRt) {
   EXPECT_EQ(mutex_owner(kernel, "other_mutex"), Gva{0});
 }
 
+TEST(MutexOwner, IsThatOfThePatchesForPreemptRtToo) {
+  FakeKernel kernel;
+  auto& btf = kernel.btf_writer();
+  const auto word = btf.integer("long", 8);
+  const auto base = btf.struct_("rt_mutex", 32, {{"wait_lock", word, 0}, {"owner", word, 128}});
+  btf.struct_("mutex", 32, {{"lock", base, 0}});
+  kernel.put_pointer(kernel.define_variable("text_mutex", 32) + 16, kTask);
+  EXPECT_EQ(mutex_owner(kernel, "text_mutex"), Gva{kTask});
+}
+
 }  // namespace
 }  // namespace ringside::guest::linux

@@ -228,7 +228,9 @@ class TraceWorld {
     return at;
   }
   /// One that is allocated and no more.
-  Gva make_program(std::uint32_t id, std::uint32_t type, std::string_view name) {
+  /// `caller`: who asked for its memory.
+  Gva make_program(std::uint32_t id, std::uint32_t type, std::string_view name,
+                   std::string_view caller = "bpf_prog_alloc_no_stats") {
     const Gva at = allocate_page(), aux = kernel.allocate(Program::aux_size);
     kernel.put(at + Program::jited, std::uint32_t{1});
     kernel.put(at + Program::type, type);
@@ -241,7 +243,7 @@ class TraceWorld {
       kernel.put(aux + Program::load_time, std::uint64_t{5'000'000'000});
       kernel.put_string(aux + Program::name, name);
     }
-    allocate_area(at, function("bpf_prog_alloc_no_stats") + 0x10);
+    allocate_area(at, function(caller) + 0x10);
     return at;
   }
   Gva aux_of(Gva program) { return peek(program + Program::aux); }
@@ -337,6 +339,7 @@ class TraceWorld {
                              "bpf_prog_alloc_no_stats",
                              "__bpf_prog_run512",
                              "bpf_prog_realloc",
+                             "bpf_jit_blind_constants",
                              "__bpf_call_base",
                              "bpf_probe_write_user",
                              "bpf_map_lookup_elem",

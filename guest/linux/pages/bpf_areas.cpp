@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "guest/linux/hooks/bpf_areas.h"
+#include "guest/linux/pages/bpf_areas.h"
 
 #include "guest/linux/hooks/trace_roots.h"
 #include "guest/linux/pages/vmalloc_areas.h"
@@ -13,7 +13,10 @@ namespace ringside::guest::linux {
 Result<Listing<Gva>> bpf_program_areas(Kernel& kernel) {
   Listing<Gva> listing;
   std::vector<Range> callers;
-  for (const char* name : {"bpf_prog_alloc_no_stats", "bpf_prog_alloc", "bpf_prog_realloc"})
+  // The last two: a copy with constants hidden takes the program's place (net.core.bpf_jit_harden); compilers
+  // put the one function into the other.
+  for (const char* name : {"bpf_prog_alloc_no_stats", "bpf_prog_alloc", "bpf_prog_realloc",
+                           "bpf_prog_clone_create", "bpf_jit_blind_constants"})
     if (const auto at = kernel.find_symbol(name))
       callers.push_back({*at, *at + bytes_to_next_symbol(kernel, *at, kPageSize)});
   if (callers.empty()) return listing;

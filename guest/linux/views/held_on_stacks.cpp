@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guest/linux/views/held_on_stacks.h"
+
+#include "base/bytes.h"
+#include "guest/linux/pages/vmalloc_areas.h"
+#include "guest/linux/tasks.h"
+#include "guest/linux/views/task_stack.h"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace ringside::guest::linux {
+
+namespace {
+
+/// Of threads whose stacks are looked at.
+constexpr std::size_t kMostStacks = 1u << 14;
+
+std::vector<Gva> words_of(const Bytes& stack, unsigned width) {
+  std::vector<Gva> words;
+  for (std::size_t at = 0; at + width <= stack.size(); at += width)
+    words.emplace_back(width == 8 ? *load_le<std::uint64_t>(stack, at) : *load_le<std::uint32_t>(stack, at));
+  return words;
+}
+
+}  // namespace
+
+bool held_on_a_stack(Kernel& kernel, std::span<const std::string_view> functions,
+                     const std::function<bool(Gva word)>& is_it) {
+  const auto returns_to_one = [&](Gva word) {
+    return kernel.identity().text.contains(word) &&
+           std::ranges::find(functions, function_name(kernel, word)) != functions.end();
+  };
+  std::size_t looked = 0;
+  for (const Task& task : threads(kernel, {TaskParts::none, {}}).entries) {
+    if (++looked > kMostStacks) break;
+    const auto stack = stack_in_use(kernel, task.address);
+    if (!stack) continue;
+    const auto words = words_of(*stack, kernel.pointer_size());
+    if (!std::ranges::any_of(words, returns_to_one)) continue;
+    const std::set<Gva> different(words.begin(), words.end());
+    if (std::ranges::any_of(different, is_it)) return true;
+  }
+  return false;
+}
+
+}  // namespace ringside::guest::linux

@@ -13,6 +13,8 @@ constexpr std::size_t kMaxComm = 16;  // TASK_COMM_LEN
 /// What is the same for all CPUs, looked up once.
 struct Layout {
   std::optional<Gva> current, estacks, online;  ///< per-CPU variables and the mask
+  std::optional<Gva> first_area;                ///< of a 32-bit kernel: the entry area of CPU 0
+  std::uint64_t area_size = 0;                  ///< and the bytes of each
   std::optional<Field> tss, stacks_field;       ///< of struct cpu_entry_area
   std::optional<std::uint64_t> hw_tss;          ///< where the hardware's part stands in struct tss_struct
   std::array<std::optional<Field>, kStacks.size()> stacks;
@@ -24,8 +26,22 @@ std::optional<T> maybe(Result<T> result) {
   return result ? std::optional(std::move(*result)) : std::nullopt;
 }
 
+/// In 32-bit kernels the entry areas follow the page with the interrupt table, one after the other
+/// (arch/x86/include/asm/cpu_entry_area.h, CPU_ENTRY_AREA_PER_CPU). Where that is, idt_descr says, which is
+/// read-only (arch/x86/kernel/idt.c): two bytes of limit, then the address.
+void lay_out_32(Kernel& kernel, Layout& layout) {
+  const auto table = kernel.find_symbol("idt_descr");
+  const auto types = kernel.types();
+  const auto size = types ? maybe((*types)->size_of("cpu_entry_area")) : std::nullopt;
+  const auto address = table ? maybe(kernel.read_pointer(*table + 2)) : std::nullopt;
+  if (!size || !address || address->value % kPageSize != 0) return;
+  layout.first_area = *address + kPageSize;
+  layout.area_size = *size;
+}
+
 Layout lay_out(Kernel& kernel) {
   Layout layout;
+  if (kernel.identity().bits == 32) lay_out_32(kernel, layout);
   // 6.2 to 6.14 keep it in a struct of hot variables.
   layout.current = kernel.find_symbol("current_task");
   if (!layout.current)
@@ -44,6 +60,11 @@ Layout lay_out(Kernel& kernel) {
 }
 
 void read_entry_area(Kernel& kernel, const Layout& layout, Listing<CpuArea>& into, CpuArea& area) {
+  if (layout.first_area) {
+    area.entry_area = area.gdt = *layout.first_area + area.cpu * layout.area_size;
+    if (layout.tss) area.tss = *area.entry_area + layout.tss->offset + layout.hw_tss.value_or(0);
+    return;
+  }
   if (!layout.estacks || !layout.stacks_field) return;
   const auto stacks = kernel.read_pointer(*layout.estacks + area.offset);
   if (!stacks) {

@@ -8,11 +8,11 @@
 //   default ones; "all": all of
 //                                                     scripts/lab/fetch-kernel --list
 //   RINGSIDE_ATTACKS='*system call*'                  only attacks of that name
-#include "guest/live/golden_import.h"
 #include "tests/e2e/support/attached.h"
 #include "tests/e2e/support/attack_range.h"
 #include "tests/e2e/support/chosen_kernels.h"
 #include "tests/e2e/support/kernel_test_name.h"
+#include "tests/e2e/support/lab_types.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -46,13 +46,9 @@ TEST_P(LinuxAttacks, AreReportedByTheCheckThatNamesThem) {
   Guest& guest = **booted;
   const std::string settled = guest.run("settle 60 30 && echo settled", std::chrono::minutes(6));
   ASSERT_NE(settled.find("settled"), std::string::npos) << settled;
-  if (options.kernel.find("686") != std::string::npos && std::getenv("RINGSIDE_LAB_TYPES") != nullptr) {
-    const auto types = lab_script({"fetch-types", options.kernel});
-    RINGSIDE_REQUIRE_GUEST(types);
-    guest::live::GoldenFiles files(guest.folder().file("state"));
-    guest::live::GoldenImport import(files, [](std::string_view) {});
-    const auto taken = import.take(*types);
-    ASSERT_TRUE(taken.has_value()) << taken.error().message;
+  if (wants_types(options.kernel)) {
+    const auto imported = import_types(options.kernel, guest.folder().file("state"));
+    RINGSIDE_REQUIRE_GUEST(imported);
   }
   auto attached = attach(guest);
   ASSERT_TRUE(attached.has_value()) << attached.error().message;

@@ -7,6 +7,7 @@
 //   one; `all`: all that there are RINGSIDE_BUSY_STORMS="modules nftables"       only these storms
 #include "tests/e2e/support/chosen_kernels.h"
 #include "tests/e2e/support/kernel_test_name.h"
+#include "tests/e2e/support/lab_types.h"
 #include "tests/e2e/support/program.h"
 
 #include <fmt/format.h>
@@ -158,7 +159,7 @@ class LinuxBusy : public testing::TestWithParam<std::string> {
 /// symbols of data, much. Nor can it as long as the kernel stands in the midst of patching, which without KVM
 /// can be for minutes.
 bool cannot_know(const std::string& kernel, const Json& check, bool with_baseline) {
-  if (kernel.find("686") != std::string::npos && std::getenv("RINGSIDE_LAB_TYPES") == nullptr) return true;
+  if (kernel.find("686") != std::string::npos && !wants_types(kernel)) return true;
   const auto about_reference = [](const Json& reason) {
     const auto text = reason["reason"].get<std::string>();
     return text.find("baseline") != std::string::npos || text.find("reference") != std::string::npos;
@@ -283,12 +284,11 @@ TEST_P(LinuxBusy, AHealthyGuestGivesNoFinding) {
     ASSERT_TRUE(run.has_value()) << run.error().message;
     ASSERT_TRUE(run->status == 0 || run->status == 4) << said(*run);
   };
-  if (options.kernel.find("686") != std::string::npos && std::getenv("RINGSIDE_LAB_TYPES") != nullptr) {
-    const auto types = lab_script({"fetch-types", options.kernel});
-    RINGSIDE_REQUIRE_GUEST(types);
-    for (const char* state : {"bare", "known"})
-      ASSERT_NO_FATAL_FAILURE(ringside_with(state, {"golden", "import", *types}));
-  }
+  for (const char* state : {"bare", "known"})
+    if (wants_types(options.kernel)) {
+      const auto imported = import_types(options.kernel, guest.folder().file(state));
+      RINGSIDE_REQUIRE_GUEST(imported);
+    }
   ASSERT_NO_FATAL_FAILURE(ringside_with("known", {"baseline", "save", guest.monitor_socket()}));
   ASSERT_NO_FATAL_FAILURE(ringside_with("known", {"golden", "import", *vendor, *modules}));
 

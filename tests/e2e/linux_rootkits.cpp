@@ -3,9 +3,11 @@
 // reported by the check that names it, with place and owner, and is all clean again once it is undone?
 //   RINGSIDE_ROOTKIT_KERNELS="5.10-cloud sid-amd64"   other kernels than the default ones; "all": all of
 //                                                     scripts/lab/fetch-kernel --list
+//   RINGSIDE_LAB_TYPES=1                              imports types of 32-bit kernels first
 //   RINGSIDE_ROOTKITS='msr *'                         only attacks of that name; '@(msr *|vdso *)' of several
 #include "tests/e2e/support/chosen_kernels.h"
 #include "tests/e2e/support/kernel_test_name.h"
+#include "tests/e2e/support/lab_types.h"
 #include "tests/e2e/support/program.h"
 #include "tests/e2e/support/rootkit_range.h"
 
@@ -54,6 +56,10 @@ TEST_P(LinuxRootkits, AreReportedByTheCheckThatNamesThem) {
   auto booted = boot(GetParam());
   RINGSIDE_REQUIRE_GUEST(booted);
   Guest& guest = **booted;
+  if (wants_types(GetParam())) {
+    const auto imported = import_types(GetParam(), guest.folder().file("state"));
+    RINGSIDE_REQUIRE_GUEST(imported);
+  }
   auto opened = RootkitRange::open(guest);
   ASSERT_TRUE(opened.has_value()) << opened.error().message;
   RootkitRange& range = **opened;

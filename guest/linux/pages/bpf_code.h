@@ -70,7 +70,7 @@ struct PackFault {
 
 /// Compares a pack with what it should hold: `bytes` are its content, `extents` what is known to be there, in
 /// any order. Each chunk that is given away must belong to one of `extents`, and all else must be filler
-/// (int3). nullopt: so it is; otherwise what is wrong first.
+/// (int3, or 0). nullopt: so it is; otherwise what is wrong first.
 std::optional<PackFault> wrong_in_pack(const BpfPack& pack, ByteView bytes,
                                        const std::vector<BpfExtent>& extents);
 

@@ -8,14 +8,17 @@ namespace ringside::guest::linux {
 
 namespace {
 
-/// int3: what the kernel fills executable memory with (arch/x86/net/bpf_jit_comp.c, jit_fill_hole).
-constexpr std::byte kFiller{0xcc};
+/// int3, which the kernel fills executable memory with (arch/x86/net/bpf_jit_comp.c, jit_fill_hole), or 0 in
+/// a pack that was made for a dispatcher (kernel/bpf/dispatcher.c, bpf_jit_fill_hole_with_zero).
+constexpr bool is_filler(std::byte byte) {
+  return byte == std::byte{0xcc} || byte == std::byte{0};
+}
 
 /// The first byte of [from, to) that is no filler; nullopt: all are.
 std::optional<std::uint64_t> not_filler(ByteView bytes, std::uint64_t from, std::uint64_t to) {
   const auto end = bytes.begin() + static_cast<std::ptrdiff_t>(to);
   const auto found = std::find_if(bytes.begin() + static_cast<std::ptrdiff_t>(from), end,
-                                  [](std::byte byte) { return byte != kFiller; });
+                                  [](std::byte byte) { return !is_filler(byte); });
   if (found == end) return std::nullopt;
   return static_cast<std::uint64_t>(found - bytes.begin());
 }
@@ -28,7 +31,7 @@ constexpr std::uint64_t kHeaderSize = 4;
 bool holds_nothing_yet(ByteView bytes, std::uint64_t from, std::uint64_t to) {
   const std::uint32_t size = load_le<std::uint32_t>(bytes, from).value_or(0);
   constexpr std::uint32_t kWiped = 0xcccccccc;
-  return (size == kWiped || (size != 0 && size <= to - from)) && !not_filler(bytes, from + kHeaderSize, to);
+  return (size == kWiped || size <= to - from) && !not_filler(bytes, from + kHeaderSize, to);
 }
 
 }  // namespace
@@ -77,7 +80,7 @@ std::optional<PackFault> wrong_in_pack(const BpfPack& pack, ByteView bytes,
     if (first > done)
       if (const auto wrong = not_filler(bytes, done, first))
         return PackFault{pack.first + *wrong, "code at " + to_string(pack.first + *wrong) +
-                                                  ", where nothing but filler (int3) should be"};
+                                                  ", where nothing but filler should be"};
     done = std::max(done, end);
   }
   return std::nullopt;

@@ -193,6 +193,9 @@ RootkitRange::Outcome RootkitRange::run(const Rootkit& kit) {
     if (reason && !reason->empty()) {
       outcome.kind = Outcome::Kind::unknown;
       outcome.message = fmt::format("{} (not attacked: {})", *reason, why.substr(0, why.find('\n')));
+    } else if (narrow_ && why.find("unknown symbol in module") != std::string::npos) {
+      outcome.kind = Outcome::Kind::absent;
+      outcome.message = "its module looks for a variable in the guest's kallsyms, which name functions alone";
     } else if (narrow_ && !kit.narrow.empty()) {
       outcome.kind = Outcome::Kind::absent;
       outcome.message = kit.narrow;

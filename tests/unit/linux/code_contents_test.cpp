@@ -49,6 +49,15 @@ TEST_F(PackOfBpf, IsFineWithProgramsAndFiller) {
   EXPECT_EQ(wrong(), std::nullopt);
 }
 
+TEST_F(PackOfBpf, MayHaveBeenMadeForADispatcher) {
+  bytes.assign(pack.size, std::byte{0});
+  EXPECT_EQ(wrong(), std::nullopt);
+  add_program();
+  EXPECT_EQ(wrong(), std::nullopt);
+  bytes[4096] = std::byte{0xe9};
+  EXPECT_THAT(wrong(), Optional(HasSubstr("code at " + to_string(kPack + 4096))));
+}
+
 TEST_F(PackOfBpf, HoldsNothingWhereNoProgramIs) {
   add_program();
   for (const std::size_t offset : {0u, 127u, 132u, 135u, 236u, 255u, 256u, 8191u}) {

@@ -49,6 +49,13 @@ bool Confirmation::flickers(const State& state, const ConfirmWindow& window, Mom
   return !may_stay || at - state.since >= patience(window, waits);
 }
 
+/// Something may be missing because it is in a part that could not be read; but not if nothing else was
+/// unreadable when it was seen. Kernels of 32 bits never tell all.
+bool Confirmation::Candidate::refuted_by(const std::vector<std::string>& reasons) const {
+  return std::all_of(reasons.begin(), reasons.end(),
+                     [&](const auto& reason) { return beside.contains(reason); });
+}
+
 void Confirmation::forget_old(State& state, const ConfirmWindow& window, Moment at) {
   std::erase_if(state.candidates, [&](const auto& one) {
     return at - one.second.since >= patience(window, waits_for_guest(window, one.second, at));
@@ -68,8 +75,9 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at, const 
     }
     if (candidates.contains(violation.identity)) continue;
     const auto known = state.candidates.find(violation.identity);
-    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0, {}} : known->second;
+    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0, {}, {}} : known->second;
     ++candidate.looks;
+    candidate.beside.insert(look.reasons.begin(), look.reasons.end());
     if (over(window, candidate, at))
       confirmed.insert(violation.fingerprint);
     else if (grace && window.guest_time)
@@ -80,7 +88,8 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at, const 
     // What is missing may be in the part that could not be read.
     confirmed.insert(state.confirmed.begin(), state.confirmed.end());
     for (const auto& [identity, candidate] : state.candidates)
-      if (at - candidate.since < patience(window, waits_for_guest(window, candidate, at)))
+      if (at - candidate.since < patience(window, waits_for_guest(window, candidate, at)) &&
+          !candidate.refuted_by(look.reasons))
         candidates.try_emplace(identity, candidate);
   }
   state.candidates = std::move(candidates);
@@ -93,6 +102,8 @@ std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment a
     if (const auto known = checks_.find(look.check); known != checks_.end()) {
       known->second.undecided = false;
       forget_old(known->second, look.check->window, at);
+      std::erase_if(known->second.candidates,
+                    [&](const auto& one) { return one.second.refuted_by(look.reasons); });
       if (known->second.candidates.empty() && known->second.confirmed.empty()) checks_.erase(known);
     }
     return look;

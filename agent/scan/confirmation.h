@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace ringside::agent {
 
@@ -45,6 +46,9 @@ class Confirmation {
     Moment since{};
     unsigned looks = 0;
     GraceWait grace{};
+    std::set<std::string> beside{};  ///< what could not be read when it was seen all the same
+    /// True if a look that could not read `reasons`, and did not show it, says that it is gone.
+    bool refuted_by(const std::vector<std::string>& reasons) const;
   };
   struct State {
     std::map<std::string, Candidate> candidates;  ///< by identity

@@ -81,10 +81,10 @@ class StaticCalls {
     else
       expect_tail(site, Gva{0});
     sites_.add(site);
-    ++unkeyed_;
+    unkeyed_[own != nullptr] = true;
   }
-  /// How many there were.
-  unsigned unkeyed() const { return unkeyed_; }
+  /// Whether there were any in the image, or in modules.
+  bool unkeyed(bool of_modules) const { return unkeyed_[of_modules]; }
 
  private:
   bool starts_function(Gva target) const {
@@ -178,7 +178,7 @@ class StaticCalls {
   std::uint32_t func_ = 0;
   std::optional<Gva> return_zero_, warn_, return_, return_thunk_;
   bool thunks_ = false;
-  unsigned unkeyed_ = 0;
+  std::array<bool, 2> unkeyed_{};
 };
 
 void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
@@ -228,12 +228,14 @@ void add_static_calls(SiteCollector& sites) {
                     });
   add_image_trampolines(sites, calls);
   add_module_trampolines(sites, calls);
-  if (calls.unkeyed() != 0)
-    sites.problem(
-        {Errc::unavailable,
-         fmt::format("this kernel does not tell where {} static calls must go: of their trampolines it is "
-                     "only known that they go to a function",
-                     calls.unkeyed())});
+  // Without numbers, which change with modules: this is the same reason at each look.
+  for (const bool of_modules : {false, true})
+    if (calls.unkeyed(of_modules))
+      sites.problem(
+          {Errc::unavailable,
+           fmt::format("this kernel does not tell where static calls{} must go: of their trampolines "
+                       "it is only known that they go to a function",
+                       of_modules ? " of modules" : "")});
 }
 
 }  // namespace ringside::guest::linux

@@ -159,6 +159,29 @@ TEST_F(Looking, KeepsACandidateThatMayStandInThePartThatWasNotRead) {
   EXPECT_TRUE(see(sample.violated({"a"}), 6));
 }
 
+TEST_F(Looking, WhatIsNeverReadHidesNothingThatWasSeenBesideIt) {
+  // A 32-bit kernel does not tell all at any look.
+  const auto incomplete = [&](CheckResult look) {
+    look.reasons = {"keys of modules have no names"};
+    return look;
+  };
+  for (int second = 0; second < 4; ++second) EXPECT_FALSE(see(incomplete(sample.violated({"a"})), second));
+  EXPECT_EQ(see(sample.unknown("keys of modules have no names"), 4)->verdict, Verdict::unknown)
+      << "it was gone";
+  for (int second = 5; second < 10; ++second)
+    EXPECT_FALSE(see(incomplete(sample.violated({"a"})), second)) << "and begins anew";
+  EXPECT_TRUE(see(incomplete(sample.violated({"a"})), 10));
+}
+
+TEST_F(Looking, ACandidateIsGoneIfAnotherIsSeenAndNoMoreIsUnreadable) {
+  for (int second = 0; second < 8; ++second) {
+    auto look = sample.violated({second % 2 == 0 ? "a" : "b"});
+    look.reasons = {"keys of modules have no names"};
+    const auto said = see(look, second);
+    if (said) EXPECT_EQ(said->verdict, Verdict::unknown) << "each look showed another one";
+  }
+}
+
 TEST_F(Looking, WhatCannotBeReadIsUnknownAndNotForgotten) {
   for (int second = 0; second < 4; ++second) see(sample.violated({"a"}), second);
   EXPECT_EQ(see(sample.unknown("torn"), 4)->verdict, Verdict::unknown);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxName = 511;  // KSYM_NAME_LEN, include/linux/kallsyms.h
 /// Offsets of per-CPU variables lie below, addresses of kernels above.
-constexpr std::uint64_t kFirstAddress = 0x10000000;
+constexpr std::uint64_t kFirstAddress = 0x400000;
 
 bool is_plain(char c) {
   return c > ' ' && c < 0x7f;

@@ -178,7 +178,9 @@ TEST_F(Looking, ACandidateIsGoneIfAnotherIsSeenAndNoMoreIsUnreadable) {
     auto look = sample.violated({second % 2 == 0 ? "a" : "b"});
     look.reasons = {"keys of modules have no names"};
     const auto said = see(look, second);
-    if (said) EXPECT_EQ(said->verdict, Verdict::unknown) << "each look showed another one";
+    if (said) {
+      EXPECT_EQ(said->verdict, Verdict::unknown) << "each look showed another one";
+    }
   }
 }
 

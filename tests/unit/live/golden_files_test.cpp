@@ -3,6 +3,7 @@
 
 #include "guest/live/golden_import.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/unit/support/btf_writer.h"
 #include "tests/unit/support/golden_world.h"
 
 #include <gtest/gtest.h>
@@ -47,7 +48,39 @@ TEST(GoldenFiles, AnotherProcessFindsWhatWasImported) {
   GoldenFiles(state.path()).add_module(module_file("other")).value();
   EXPECT_TRUE(files.module({"6.1.0-fake", "other", {}, {}}));
   ASSERT_EQ(files.list().size(), 3u);
-  EXPECT_TRUE(files.list()[0].kernel);
+  EXPECT_EQ(files.list()[0].kind, GoldenFiles::Kind::kernel);
+}
+
+TEST(GoldenFiles, TypesOfAKernelThatHoldsNoneAreKeptBesideIt) {
+  // As objcopy --add-section puts them: no part of the image.
+  TemporaryDirectory state;
+  testing::BtfWriter btf;
+  btf.struct_("static_key", 4, {{"enabled", btf.integer("int", 4), 0}});
+  Bytes symbols(24), names = testing::ElfWriter::bytes_of(std::string_view("\0netstamp_needed_key\0", 21));
+  testing::ElfWriter::append_value(symbols, std::uint32_t{1});
+  testing::ElfWriter::append_value(symbols, std::uint8_t{0x11});  // global, an object
+  testing::ElfWriter::append_value(symbols, std::uint8_t{0});
+  testing::ElfWriter::append_value(symbols, std::uint16_t{2});
+  testing::ElfWriter::append_value(symbols, GoldenWorld::kRodata + 0x40);
+  testing::ElfWriter::append_value(symbols, std::uint64_t{4});
+  const Bytes vmlinux = GoldenWorld().payload({{".BTF", 1, 0, 0, btf.finish()},
+                                               {".strtab", 3, 0, 0, names},
+                                               {".symtab", 2, 0, 0, symbols, GoldenWorld::kSections + 2}});
+  write(state.file("vmlinux"), vmlinux);
+  GoldenFiles files(state.path());
+  GoldenImport import(files, [](std::string_view) {});
+  ASSERT_TRUE(import.take(state.file("vmlinux")));
+  EXPECT_TRUE(import.kernels().empty());
+  ASSERT_EQ(import.types().size(), 1u);
+  const std::string id(GoldenWorld::kBuildId);
+  const auto debug = GoldenFiles(state.path()).debug({id, "6.1.0-fake"});
+  ASSERT_TRUE(debug) << debug.error().message;
+  EXPECT_TRUE((*debug)->types()->has("static_key", "enabled"));
+  EXPECT_TRUE((*debug)->symbols()->find("netstamp_needed_key"));
+  EXPECT_EQ(files.debug({"ff", "6.1.0-fake"}).error().code, Errc::not_found);
+  EXPECT_EQ(files.kernel({id, "6.1.0-fake"}).error().code, Errc::not_found);
+  EXPECT_EQ(files.remove(id).value(), 1u);
+  EXPECT_EQ(GoldenFiles(state.path()).debug({id, "6.1.0-fake"}).error().code, Errc::not_found);
 }
 
 TEST(GoldenFiles, TheRevisionChangesWithWhatIsThere) {

@@ -55,8 +55,10 @@ class GoldenWorld {
     ElfWriter::append_value(alternatives, replacement_size);
   }
 
-  /// The file: an ELF file with its relocations behind it.
-  Bytes payload() const {
+  /// Sections of the file.
+  static constexpr std::uint32_t kSections = 9;
+  /// The file: an ELF file with its relocations behind it. `more`: sections that follow.
+  Bytes payload(const std::vector<ElfWriter::Section>& more = {}) const {
     ElfWriter writer;
     const auto alloc = ElfWriter::kAlloc, code = ElfWriter::kAlloc | ElfWriter::kExecute;
     writer.add({".text", 1, code, kText, text});
@@ -72,6 +74,7 @@ class GoldenWorld {
     writer.add({".return_sites", 1, alloc, kTables + 0x1000, return_sites});
     writer.add({".retpoline_sites", 1, alloc, kTables + 0x2000, retpoline_sites});
     writer.add({".smp_locks", 1, alloc, kTables + 0x3000, locks});
+    for (const auto& section : more) writer.add(section);
     Bytes file = writer.write(2);
     const auto list = [&](const std::vector<std::uint32_t>& places) {
       ElfWriter::append_value(file, std::uint32_t{0});

@@ -183,7 +183,8 @@ Result<void> GoldenImport::take_bytes(std::string_view name, Bytes bytes) {
 }
 
 Result<void> GoldenImport::take_vmlinux(ByteView bytes, const linux::ElfFile& elf) {
-  // Types that are no part of the image were added for kernels that hold none: that is what such a file is for.
+  // Types that are no part of the image were added for kernels that hold none: that is what such a file is
+  // for.
   const linux::ElfSection* types = elf.section(".BTF");
   if (types != nullptr && !types->allocated()) {
     RINGSIDE_TRY(auto added, files_.add_types(bytes));

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace ringside::guest::linux {
@@ -29,8 +30,11 @@ std::vector<Gva> words_of(const Bytes& stack, unsigned width) {
 bool held_on_a_stack(Kernel& kernel, std::span<const std::string_view> functions,
                      const std::function<bool(Gva word)>& is_it) {
   const auto returns_to_one = [&](Gva word) {
-    return kernel.identity().text.contains(word) &&
-           std::ranges::find(functions, function_name(kernel, word)) != functions.end();
+    if (!kernel.identity().text.contains(word)) return false;
+    // Compilers put what happens seldom, as when something fails, into a part of its own: load_module.cold.
+    std::string name = function_name(kernel, word);
+    name.resize(std::min(name.size(), name.find('.')));
+    return std::ranges::find(functions, name) != functions.end();
   };
   std::size_t looked = 0;
   for (const Task& task : threads(kernel, {TaskParts::none, {}}).entries) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/views/init_memory.h"
 
-#include "base/bytes.h"
 #include "guest/linux/modules.h"
 #include "guest/linux/pointers.h"
 #include "guest/linux/views/task_stack.h"
@@ -14,8 +13,7 @@ namespace ringside::guest::linux {
 namespace {
 
 constexpr std::uint64_t kMaxPools = 1u << 16, kMaxWorkers = 1u << 16;
-constexpr std::uint64_t kUpperHalf = 0x1ffff;  // the upper bits of addresses of the kernel
-constexpr std::uint64_t kPending = 1;          // WORK_STRUCT_PENDING_BIT, include/linux/workqueue.h
+constexpr std::uint64_t kPending = 1;  // WORK_STRUCT_PENDING_BIT, include/linux/workqueue.h
 
 /// The tasks of the workers that run `function` (kernel/workqueue_internal.h).
 Result<std::vector<Gva>> who_runs(Kernel& kernel, Gva function) {
@@ -40,6 +38,10 @@ Result<std::vector<Gva>> who_runs(Kernel& kernel, Gva function) {
   }));
   if (unread && tasks.empty()) return fail(std::move(*unread));
   return tasks;
+}
+
+bool is_kernel_half(Kernel& kernel, Gva gva) {
+  return gva.value >= (kernel.identity().bits == 64 ? std::uint64_t{1} << 63 : std::uint64_t{0xc0000000});
 }
 
 /// Takes the list that begins with `entry`; what is none is left at once: its first word must lead on, or be
@@ -79,11 +81,12 @@ std::vector<Gva> init_memory_to_free(Kernel& kernel) {
   if (const auto first = kernel.read_pointer(*list)) take_entries(kernel, *first, *memory, entries);
   const auto workers = function ? who_runs(kernel, *function) : std::vector<Gva>{};
   for (const Gva task : workers.value_or(std::vector<Gva>{})) {
-    const auto words = stack_in_use(kernel, task);
-    if (!words) continue;
-    for (std::size_t at = 0; at + 8 <= words->size(); at += 8)
-      if (const std::uint64_t word = *load_le<std::uint64_t>(*words, at); word >> 47 == kUpperHalf)
-        take_entries(kernel, Gva{word}, *memory, entries);
+    const auto stack = stack_in_use(kernel, task);
+    if (!stack) continue;
+    const unsigned width = kernel.pointer_size();
+    for (std::size_t i = 0; i < stack->size() / width; ++i)
+      if (const Gva word = pointer_in(*stack, i, width); is_kernel_half(kernel, word))
+        take_entries(kernel, word, *memory, entries);
   }
   std::vector<Gva> all;
   for (const std::uint64_t entry : entries) all.emplace_back(entry);

@@ -71,6 +71,14 @@ TEST(ModuleMemory, IsInHandOfATaskThatFreesIt) {
   EXPECT_TRUE(world.in_hand());
 }
 
+TEST(ModuleMemory, IsInHandOfATaskWhoseLoadingFails) {
+  World world;
+  world.kernel.define("load_module.cold", Gva{kText + 0x3000}, 't');
+  world.push(kText + 0x3010);
+  world.push(kPage + 0x123);
+  EXPECT_TRUE(world.in_hand());
+}
+
 TEST(ModuleMemory, IsNotThatOfATaskThatFreesAnother) {
   World world;
   world.push(kText + 0x1234);

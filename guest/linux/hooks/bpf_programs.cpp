@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/hooks/bpf_programs.h"
 
-#include "guest/linux/pages/bpf_areas.h"
 #include "guest/linux/hooks/bpf_helpers.h"
 #include "guest/linux/hooks/bpf_names.h"
 #include "guest/linux/hooks/trace_roots.h"
 #include "guest/linux/object_reader.h"
+#include "guest/linux/pages/bpf_areas.h"
 #include "guest/linux/walkers.h"
 
 #include <algorithm>

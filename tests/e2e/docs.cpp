@@ -27,6 +27,8 @@ constexpr Marked kNotRun[] = {
     {"ringside doctor libvirt:web", "needs libvirt; e2e_libvirt does it"},
     {"ringside inspect libvirt:web", "needs libvirt; e2e_libvirt does it"},
     {"ringside scan libvirt:web", "needs libvirt; e2e_libvirt does it"},
+    {"ringside golden import vmlinux.types",
+     "made of a package of 700 MB; golden_files_test imports one of its own"},
     {"ringside inspect tls:node2.example.org:4444", "needs another host; TLS has unit tests of its own"},
 };
 /// What goes on until it is interrupted.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vendors' files are parsed with bounds too: somebody may have handed over something else.
 #include "guest/linux/golden/boot_image.h"
+#include "guest/linux/golden/kernel_debug.h"
 #include "guest/linux/golden/kernel_file.h"
 #include "guest/linux/golden/module_file.h"
 
@@ -25,6 +26,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& place : (*kernel)->places().places())
       if ((*kernel)->places().at(place.first) == nullptr) std::abort();
   }
+  if (const auto elf = linux::ElfFile::parse(file))
+    if (auto packed = linux::KernelDebug::pack(*elf))
+      if (const auto debug = linux::KernelDebug::parse(std::move(*packed)))
+        for (std::size_t i = 0; i < (*debug)->symbols()->size(); ++i) (void)(*debug)->symbols()->symbol(i);
+  (void)linux::KernelDebug::parse({file.begin(), file.end()});
   if (const auto module = linux::GoldenModule::parse({file.begin(), file.end()})) {
     const auto& elf = (*module)->elf();
     (void)elf.symbols();

@@ -124,6 +124,7 @@ constexpr NotRun kNotRun[] = {
     {"qm", "needs Proxmox VE"},
     {"scripts/demo", "is run by itself"},
     {"scripts/install-deps", "comes first of all in scripts/test"},
+    {"scripts/kernel-types", "wants a package of 700 MB; RINGSIDE_LAB_TYPES=1 tries it on guests"},
     {"scripts/test", "runs this test"},
     {"scripts/tidy", "is run by scripts/test"},
     {"systemctl", "needs systemd, and changes the machine"},

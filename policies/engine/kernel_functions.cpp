@@ -136,7 +136,8 @@ void module_memory_in_hand_function(sqlite3_context* call, int, sqlite3_value** 
   if (is_null(argv)) return;
   Kernel* kernel = kernel_of(call, "module_memory_in_hand");
   if (kernel == nullptr) return;
-  sqlite3_result_int(call, guest::linux::module_memory_in_hand(*kernel, address_of(argv[0])) ? 1 : 0);
+  if (const auto held = guest::linux::module_memory_in_hand(*kernel, address_of(argv[0])))
+    sqlite3_result_int(call, *held ? 1 : 0);
 }
 
 /// bpf_code_in_hand(x): whether a task is compiling or freeing a program of BPF in the pack's room that
@@ -145,7 +146,8 @@ void bpf_code_in_hand_function(sqlite3_context* call, int, sqlite3_value** argv)
   if (is_null(argv)) return;
   Kernel* kernel = kernel_of(call, "bpf_code_in_hand");
   if (kernel == nullptr) return;
-  sqlite3_result_int(call, guest::linux::bpf_code_in_hand(*kernel, address_of(argv[0])) ? 1 : 0);
+  if (const auto held = guest::linux::bpf_code_in_hand(*kernel, address_of(argv[0])))
+    sqlite3_result_int(call, *held ? 1 : 0);
 }
 
 /// member_offset('type', 'member'): bytes from the start of a struct or union to a member ("a.b" for one of a

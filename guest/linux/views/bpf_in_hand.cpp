@@ -26,7 +26,7 @@ constexpr std::uint64_t kReach = kPageSize;
 
 }  // namespace
 
-bool bpf_code_in_hand(Kernel& kernel, Gva chunk) {
+std::optional<bool> bpf_code_in_hand(Kernel& kernel, Gva chunk) {
   return held_on_a_stack(kernel, kHolders, [&](Gva word) { return word - chunk < kReach; });
 }
 

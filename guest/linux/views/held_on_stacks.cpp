@@ -27,8 +27,8 @@ std::vector<Gva> words_of(const Bytes& stack, unsigned width) {
 
 }  // namespace
 
-bool held_on_a_stack(Kernel& kernel, std::span<const std::string_view> functions,
-                     const std::function<bool(Gva word)>& is_it) {
+std::optional<bool> held_on_a_stack(Kernel& kernel, std::span<const std::string_view> functions,
+                                    const std::function<bool(Gva word)>& is_it) {
   const auto returns_to_one = [&](Gva word) {
     if (!kernel.identity().text.contains(word)) return false;
     // Compilers put what happens seldom, as when something fails, into a part of its own: load_module.cold.
@@ -37,7 +37,8 @@ bool held_on_a_stack(Kernel& kernel, std::span<const std::string_view> functions
     return std::ranges::find(functions, name) != functions.end();
   };
   std::size_t looked = 0;
-  for (const Task& task : threads(kernel, {TaskParts::none, {}}).entries) {
+  const auto tasks = threads(kernel, {TaskParts::none, {}});
+  for (const Task& task : tasks.entries) {
     if (++looked > kMostStacks) break;
     const auto stack = stack_in_use(kernel, task.address);
     if (!stack) continue;
@@ -46,7 +47,7 @@ bool held_on_a_stack(Kernel& kernel, std::span<const std::string_view> functions
     const std::set<Gva> different(words.begin(), words.end());
     if (std::ranges::any_of(different, is_it)) return true;
   }
-  return false;
+  return tasks.problems.empty() ? std::optional(false) : std::nullopt;
 }
 
 }  // namespace ringside::guest::linux

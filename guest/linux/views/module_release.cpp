@@ -44,7 +44,7 @@ class Regions {
 
 }  // namespace
 
-bool module_memory_in_hand(Kernel& kernel, Gva gva) {
+std::optional<bool> module_memory_in_hand(Kernel& kernel, Gva gva) {
   const VmallocArea* area = find_area(vmalloc_areas(kernel), gva);
   // The page of an area that is gone from the tree, but not yet from the page tables, is all that is known of
   // it.

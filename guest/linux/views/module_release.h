@@ -3,6 +3,8 @@
 
 #include "guest/linux/kernel.h"
 
+#include <optional>
+
 namespace ringside::guest::linux {
 
 /// Whether a task is loading or freeing the memory that holds `gva`: on its stack stand both a return address
@@ -10,7 +12,7 @@ namespace ringside::guest::linux {
 /// module that is freed counts as unformed first, waits for the lock of the kernel's code, and is off every
 /// list before its memory goes; a task that gets no CPU stands there for seconds (kernel/module/main.c,
 /// free_module). Its init's memory, and from Linux 6.4 on its text, lie elsewhere than its struct module.
-/// False as well where it cannot be told.
-bool module_memory_in_hand(Kernel& kernel, Gva gva);
+/// nullopt: not all tasks could be listed.
+std::optional<bool> module_memory_in_hand(Kernel& kernel, Gva gva);
 
 }  // namespace ringside::guest::linux

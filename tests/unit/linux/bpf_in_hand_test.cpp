@@ -15,7 +15,7 @@ constexpr std::uint64_t kText = 0x1000000, kChunk = 0x2345040;
 constexpr std::uint64_t kStack = FakeKernel::kRam - 0x4000, kUsed = kStack + 0x3f00;
 
 /// A task that has `code` and `held` on its stack.
-bool in_hand(std::uint64_t code, std::uint64_t held) {
+std::optional<bool> in_hand(std::uint64_t code, std::uint64_t held) {
   TaskWorld world;
   auto& kernel = world.kernel;
   kernel.mutable_identity().text = {Gva{kText}, Gva{kText + 0x10000}};
@@ -32,18 +32,18 @@ bool in_hand(std::uint64_t code, std::uint64_t held) {
 }
 
 TEST(BpfCode, IsInHandOfATaskThatCompilesIt) {
-  EXPECT_TRUE(in_hand(kText + 0x1234, kChunk));
-  EXPECT_TRUE(in_hand(kText + 0x1234, kChunk + 0x8c));  // where the program begins in its room
+  EXPECT_EQ(in_hand(kText + 0x1234, kChunk), true);
+  EXPECT_EQ(in_hand(kText + 0x1234, kChunk + 0x8c), true);  // where the program begins in its room
 }
 
 TEST(BpfCode, IsNotThatOfATaskThatCompilesAnother) {
-  EXPECT_FALSE(in_hand(kText + 0x1234, kChunk - 0x40));
-  EXPECT_FALSE(in_hand(kText + 0x1234, kChunk + 0x1000));
+  EXPECT_EQ(in_hand(kText + 0x1234, kChunk - 0x40), false);
+  EXPECT_EQ(in_hand(kText + 0x1234, kChunk + 0x1000), false);
 }
 
 TEST(BpfCode, IsNotThatOfATaskThatDoesSomethingElse) {
-  EXPECT_FALSE(in_hand(kText + 0x10, kChunk));
-  EXPECT_FALSE(in_hand(kText + 0x2010, kChunk));
+  EXPECT_EQ(in_hand(kText + 0x10, kChunk), false);
+  EXPECT_EQ(in_hand(kText + 0x2010, kChunk), false);
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ struct World : TaskWorld {
     put_layout(init_layout, init, 0x800);
     return module;
   }
-  bool in_hand() { return module_memory_in_hand(kernel, Gva{kPage}); }
+  std::optional<bool> in_hand() { return module_memory_in_hand(kernel, Gva{kPage}); }
   Gva task;
   unsigned words = 0;
   std::uint32_t core_layout = 0, init_layout = 0;
@@ -68,7 +68,7 @@ TEST(ModuleMemory, IsInHandOfATaskThatFreesIt) {
   World world;
   world.push(kText + 0x1234);
   world.push(kPage + 0x123);
-  EXPECT_TRUE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), true);
 }
 
 TEST(ModuleMemory, IsInHandOfATaskWhoseLoadingFails) {
@@ -76,21 +76,21 @@ TEST(ModuleMemory, IsInHandOfATaskWhoseLoadingFails) {
   world.kernel.define("load_module.cold", Gva{kText + 0x3000}, 't');
   world.push(kText + 0x3010);
   world.push(kPage + 0x123);
-  EXPECT_TRUE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), true);
 }
 
 TEST(ModuleMemory, IsNotThatOfATaskThatFreesAnother) {
   World world;
   world.push(kText + 0x1234);
   world.push(kPage + kPageSize);
-  EXPECT_FALSE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), false);
 }
 
 TEST(ModuleMemory, IsInHandOfATaskThatHoldsItsModule) {
   World world;
   world.push(kText + 0x1234);
   world.push(world.unformed_module(kPage).value);
-  EXPECT_TRUE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), true);
 }
 
 TEST(ModuleMemory, IsNotThatOfATaskThatHoldsAnotherModule) {
@@ -98,7 +98,7 @@ TEST(ModuleMemory, IsNotThatOfATaskThatHoldsAnotherModule) {
     World world;
     world.push(kText + 0x1234);
     world.push(world.unformed_module(elsewhere).value);
-    EXPECT_FALSE(world.in_hand()) << elsewhere;
+    EXPECT_EQ(world.in_hand(), false) << elsewhere;
   }
 }
 
@@ -106,21 +106,21 @@ TEST(ModuleMemory, IsNotThatOfATaskThatHoldsItsModuleForSomethingElse) {
   World world;
   world.push(kText + 0x2001);
   world.push(world.unformed_module(kPage).value);
-  EXPECT_FALSE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), false);
 }
 
 TEST(ModuleMemory, IsNotThatOfATaskThatDoesSomethingElse) {
   World world;
   world.push(kText + 0x2001);
   world.push(kPage);
-  EXPECT_FALSE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), false);
 }
 
 TEST(ModuleMemory, IsNotInWhatAStackHeldOnce) {
   World world;
   world.kernel.put_pointer(Gva{kUsed - 16}, kText + 0x1234);
   world.kernel.put_pointer(Gva{kUsed - 8}, kPage);
-  EXPECT_FALSE(world.in_hand());
+  EXPECT_EQ(world.in_hand(), false);
 }
 
 TEST(ModuleMemory, IsInNobodysHandWhereAStackCannotBeRead) {
@@ -129,7 +129,7 @@ TEST(ModuleMemory, IsInNobodysHandWhereAStackCannotBeRead) {
     world.push(kText + 0x1234);
     world.push(kPage);
     world.kernel.put_pointer(world.task + World::Task::sp, sp);
-    EXPECT_FALSE(world.in_hand()) << sp;
+    EXPECT_EQ(world.in_hand(), false) << sp;
   }
 }
 

@@ -76,8 +76,12 @@ Result<std::shared_ptr<const SymbolTable>> encode_symbols(std::vector<Symbol> sy
   tables.encoding = bits == 64 ? KallsymsEncoding::absolute_percpu : KallsymsEncoding::base_relative;
   std::stable_sort(symbols.begin(), symbols.end(),
                    [](const Symbol& a, const Symbol& b) { return a.address < b.address; });
-  const auto first = std::find_if(symbols.begin(), symbols.end(),
-                                  [](const Symbol& one) { return one.address.value >= kFirstAddress; });
+  // Numbers that are no addresses of the kernel stand among absolute symbols: where its image begins tells.
+  auto first =
+      std::find_if(symbols.begin(), symbols.end(), [](const Symbol& one) { return one.name == "_text"; });
+  if (first == symbols.end())
+    first = std::find_if(symbols.begin(), symbols.end(),
+                         [](const Symbol& one) { return one.address.value >= kFirstAddress; });
   if (first == symbols.end()) return fail(Errc::invalid_argument, "none of the symbols is a kernel's");
   tables.relative_base = first->address.value;
   std::erase_if(symbols, [&](const Symbol& one) {

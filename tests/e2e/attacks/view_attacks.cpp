@@ -26,6 +26,8 @@ Result<std::vector<Poke>> pokes(policies::Database& database, std::string sql) {
   RINGSIDE_TRY(const auto found, database.query(sql));
   for (const auto& row : found.rows) {
     if (row.size() != 3) return fail(Errc::invalid_argument, "an attack's query gives three columns");
+    // A kernel without types does not tell where a member stands.
+    if (!std::holds_alternative<std::int64_t>(row[0])) return std::vector<Poke>{};
     Bytes bytes;
     for (std::uint64_t i = 0; i < number(row[2]) && i < 8; ++i)
       bytes.push_back(static_cast<std::byte>(number(row[1]) >> (8 * i)));

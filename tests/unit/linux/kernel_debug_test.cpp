@@ -40,6 +40,16 @@ TEST(EncodedSymbols, KeepPerCpuVariablesOf64BitsWhereTheyAre) {
   EXPECT_EQ((*table)->address(*(*table)->find("_text"), 0x1000), base + 0x1000);
 }
 
+TEST(EncodedSymbols, BeginWithTheImage) {
+  // Among the absolute symbols of a vmlinux are numbers: where the image is loaded, how large it is.
+  const auto table = encode_symbols({symbol("phys_startup_32", 0x1000000, 'A'),
+                                     symbol("_text", 0xc1000000, 'T'), symbol("init_task", 0xc1c5f4c0)},
+                                    32);
+  ASSERT_TRUE(table) << table.error().message;
+  EXPECT_EQ((*table)->size(), 2u);
+  EXPECT_EQ((*table)->address(*(*table)->find("init_task"), 0x4000000), 0xc5c5f4c0u);
+}
+
 TEST(EncodedSymbols, LeaveOutWhatIsNoName) {
   const auto table =
       encode_symbols({symbol("", 0xc1000000), symbol("two words", 0xc1000000), symbol("good", 0xc1000000),

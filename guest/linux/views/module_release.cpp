@@ -14,14 +14,22 @@ namespace ringside::guest::linux {
 namespace {
 
 /// Who holds memory of a module that is on no list (kernel/module/main.c); smaller ones are inlined into
-/// these.
-constexpr std::array<std::string_view, 7> kHolders = {"free_module",
-                                                      "free_mod_mem",
-                                                      "load_module",
-                                                      "do_init_module",
-                                                      "do_free_init",
-                                                      "__do_sys_delete_module",
-                                                      "__x64_sys_delete_module"};
+/// these. What is called last of all leaves the caller's caller on the stack: the system calls.
+constexpr std::array<std::string_view, 15> kHolders = {"free_module",
+                                                       "free_mod_mem",
+                                                       "module_memfree",
+                                                       "load_module",
+                                                       "do_init_module",
+                                                       "do_free_init",
+                                                       "__do_sys_delete_module",
+                                                       "__x64_sys_delete_module",
+                                                       "__do_sys_init_module",
+                                                       "__do_sys_finit_module",
+                                                       "__ia32_sys_delete_module",
+                                                       "__ia32_sys_init_module",
+                                                       "__ia32_sys_finit_module",
+                                                       "__x64_sys_init_module",
+                                                       "__x64_sys_finit_module"};
 /// Tells whether a struct module has memory, whatever its state: while it is freed it counts as unformed.
 class Regions {
  public:

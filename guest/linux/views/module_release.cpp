@@ -30,6 +30,7 @@ constexpr std::array<std::string_view, 15> kHolders = {"free_module",
                                                        "__ia32_sys_finit_module",
                                                        "__x64_sys_init_module",
                                                        "__x64_sys_finit_module"};
+
 /// Tells whether a struct module has memory, whatever its state: while it is freed it counts as unformed.
 class Regions {
  public:

@@ -86,9 +86,9 @@ class Records {
       site.kind = SiteKind::bpf_dispatcher;
       site.state = dispatcher_->object;
       if (dispatcher_->target) site.expect(sites_.jump(ip, *dispatcher_->target));
-    } else if ((flags & kEnabled) != 0) {
-      expect_call(site, flags);
     }
+    // A dispatcher's entry may be traced like any other (up to 5.18).
+    if ((flags & kEnabled) != 0) expect_call(site, flags);
     // Nobody is to be called, or the kernel's state names nobody: the NOP is what is left. So it is in a weak
     // function that was overridden, whose record is out of use from then on (FTRACE_FL_DISABLED).
     if (site.count == 0 || (flags & kDisabled) != 0) sites_.expect_nop5(site);

@@ -144,6 +144,25 @@ TEST_F(PatchSitesOf, FunctionsCallWhatTheirRecordSays) {
   EXPECT_THAT(problems, IsEmpty());
 }
 
+TEST_F(PatchSitesOf, ADispatcherJumpsToItsProgramsAndMayBeTraced) {
+  const Gva dispatcher = world.kernel.define_variable("bpf_dispatcher_xdp", 24);
+  world.kernel.put(dispatcher, at(0x10).value);
+  world.kernel.put(dispatcher + 8, at(0x4000).value);
+  world.records = {{at(0x10), kEnabled}};
+  world.branch(at(0x10), 0xe8, at(0xf000));  // the tracer's call, while there are no programs
+  EXPECT_THAT(look(), ElementsAre("bpf_dispatcher 0010 ok"));
+}
+
+TEST_F(PatchSitesOf, ADispatcherThatNobodyTracesCallsNobody) {
+  const Gva dispatcher = world.kernel.define_variable("bpf_dispatcher_xdp", 24);
+  world.kernel.put(dispatcher, at(0x10).value);
+  world.kernel.put(dispatcher + 8, at(0x4000).value);
+  world.kernel.put(dispatcher + 16, std::uint32_t{1});
+  world.records = {{at(0x10)}};
+  world.branch(at(0x10), 0xe8, at(0xf000));
+  EXPECT_THAT(look(), ElementsAre("bpf_dispatcher 0010 bad"));
+}
+
 TEST_F(PatchSitesOf, OfSeveralTrampolinesOnlyThatOfAnOpsThatTracesTheFunctionCounts) {
   const Gva end = world.kernel.define_variable("ftrace_list_end", 24);
   Gva next = end;

@@ -150,6 +150,7 @@ class TextWorld {
     make("ftrace_ops_hash", {{"notrace_hash", 8}, {"filter_hash", 8}});
     make("ftrace_ops", {{"next", 8}, {"trampoline", 8}, {"func_hash", 8}});
     make("bp_patching_desc", {{"vec", 8}, {"nr_entries", 4}, {"refs", 4}});
+    make("bpf_dispatcher", {{"func", 8}, {"image", 8}, {"num_progs", 4}, {"image_off", 4}});
     make("text_poke_loc", {{"rel_addr", 4}, {"disp", 4}, {"len", 1}});
     make("kprobe", {{"hlist", 8}, {"pprev", 8}, {"addr", 8}, {"flags", 4}, {"opcode", 1}});
     make("kernfs_node", {{"id", 8}});

@@ -25,7 +25,8 @@ bool Confirmation::waits_for_guest(const ConfirmWindow& window, const Candidate&
 }
 
 bool Confirmation::over(const ConfirmWindow& window, const Candidate& candidate, Moment at) {
-  return over(window, candidate.since, candidate.looks, at) &&
+  // What stays is seen at least at every third look, however much cannot be read; what comes and goes is not.
+  return over(window, candidate.since, candidate.looks, at) && 2 * candidate.looks >= candidate.without &&
          (!window.guest_time || candidate.grace.over(window.looks) ||
           at - candidate.since >= GraceWait::kLongest);
 }
@@ -75,7 +76,7 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at, const 
     }
     if (candidates.contains(violation.identity)) continue;
     const auto known = state.candidates.find(violation.identity);
-    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0, {}, {}} : known->second;
+    Candidate candidate = known == state.candidates.end() ? Candidate{at, 0, 0, {}, {}} : known->second;
     ++candidate.looks;
     candidate.beside.insert(look.reasons.begin(), look.reasons.end());
     if (over(window, candidate, at))
@@ -89,8 +90,11 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at, const 
     confirmed.insert(state.confirmed.begin(), state.confirmed.end());
     for (const auto& [identity, candidate] : state.candidates)
       if (at - candidate.since < patience(window, waits_for_guest(window, candidate, at)) &&
-          !candidate.refuted_by(look.reasons))
-        candidates.try_emplace(identity, candidate);
+          !candidate.refuted_by(look.reasons) && !candidates.contains(identity)) {
+        Candidate kept = candidate;
+        ++kept.without;
+        candidates.emplace(identity, std::move(kept));
+      }
   }
   state.candidates = std::move(candidates);
   state.confirmed = std::move(confirmed);
@@ -104,6 +108,7 @@ std::optional<CheckResult> Confirmation::weigh(const CheckResult& look, Moment a
       forget_old(known->second, look.check->window, at);
       std::erase_if(known->second.candidates,
                     [&](const auto& one) { return one.second.refuted_by(look.reasons); });
+      for (auto& [identity, candidate] : known->second.candidates) ++candidate.without;
       if (known->second.candidates.empty() && known->second.confirmed.empty()) checks_.erase(known);
     }
     return look;

@@ -45,6 +45,7 @@ class Confirmation {
   struct Candidate {
     Moment since{};
     unsigned looks = 0;
+    unsigned without = 0;  ///< looks that did not show it, and could not read all
     GraceWait grace{};
     std::set<std::string> beside{};  ///< what could not be read when it was seen all the same
     /// True if a look that could not read `reasons`, and did not show it, says that it is gone.

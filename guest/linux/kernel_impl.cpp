@@ -121,6 +121,7 @@ bool DiscoveredKernel::fits(const SymbolTable& known, std::uint64_t slide) const
   const SymbolTable& own = *found_.symbols;
   const std::size_t step = std::max<std::size_t>(1, own.size() / kLooked);
   std::string name;
+  bool any = false;
   for (std::size_t i = 0; i < own.size(); i += step) {
     const std::uint64_t address = own.address(i, found_.slide);
     if (!identity().text.contains(Gva{address})) continue;
@@ -129,8 +130,9 @@ bool DiscoveredKernel::fits(const SymbolTable& known, std::uint64_t slide) const
     if (std::none_of(same.begin(), same.end(),
                      [&](std::size_t one) { return known.address(one, slide) == address; }))
       return false;
+    any = true;
   }
-  return true;
+  return any;
 }
 
 void DiscoveredKernel::take_debug() {

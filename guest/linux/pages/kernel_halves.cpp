@@ -21,7 +21,9 @@ using Entries = std::vector<std::uint64_t>;
 
 constexpr std::uint64_t kUserRootDistance =
     kPageSize;  // arch/x86/include/asm/pgtable.h, PTI_PGTABLE_SWITCH_BIT
-constexpr std::uint64_t kIgnored = x86::pte::kAccessed | x86::pte::kDirty;
+/// What tells nothing of where an entry leads, and with which rights. Entries of the tables for patching
+/// code, which are copied while the kernel boots, lack the global bit on a 32-bit machine without isolation.
+constexpr std::uint64_t kIgnored = x86::pte::kAccessed | x86::pte::kDirty | x86::pte::kGlobal;
 
 /// The part of a table that maps the kernel half, or the user half.
 struct Slice {

@@ -57,6 +57,11 @@ bool Confirmation::Candidate::refuted_by(const std::vector<std::string>& reasons
                      [&](const auto& reason) { return beside.contains(reason); });
 }
 
+void Confirmation::Candidate::seen_beside(const std::vector<std::string>& reasons) {
+  for (const auto& reason : reasons)
+    if (beside.size() < kMostBeside) beside.insert(reason);
+}
+
 void Confirmation::forget_old(State& state, const ConfirmWindow& window, Moment at) {
   std::erase_if(state.candidates, [&](const auto& one) {
     return at - one.second.since >= patience(window, waits_for_guest(window, one.second, at));
@@ -78,7 +83,7 @@ void Confirmation::take(State& state, const CheckResult& look, Moment at, const 
     const auto known = state.candidates.find(violation.identity);
     Candidate candidate = known == state.candidates.end() ? Candidate{at, 0, 0, {}, {}} : known->second;
     ++candidate.looks;
-    candidate.beside.insert(look.reasons.begin(), look.reasons.end());
+    candidate.seen_beside(look.reasons);
     if (over(window, candidate, at))
       confirmed.insert(violation.fingerprint);
     else if (grace && window.guest_time)

@@ -47,9 +47,13 @@ class Confirmation {
     unsigned looks = 0;
     unsigned without = 0;  ///< looks that did not show it, and could not read all
     GraceWait grace{};
-    std::set<std::string> beside{};  ///< what could not be read when it was seen all the same
+    /// What could not be read when it was seen all the same, at most kMostBeside: a guest can make up
+    /// reasons.
+    std::set<std::string> beside{};
     /// True if a look that could not read `reasons`, and did not show it, says that it is gone.
     bool refuted_by(const std::vector<std::string>& reasons) const;
+    void seen_beside(const std::vector<std::string>& reasons);
+    static constexpr std::size_t kMostBeside = 32;
   };
   struct State {
     std::map<std::string, Candidate> candidates;  ///< by identity

@@ -61,7 +61,7 @@ class GoldenFiles final : public linux::GoldenStore {
   std::string root_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const linux::GoldenKernel>> kernels_;
-  std::map<std::string, std::shared_ptr<const linux::KernelDebug>> types_;  ///< nullptr: there are none
+  std::map<std::string, std::shared_ptr<const linux::KernelDebug>> types_;
   std::map<std::string, Release> releases_;
   std::map<std::string, std::shared_ptr<const linux::GoldenModule>> modules_;  ///< by path
   std::size_t module_bytes_ = 0;                                               ///< of modules_

@@ -183,6 +183,18 @@ TEST_F(Looking, WhatIsSeenNowAndThenAmongLooksThatCouldNotReadAllDoesNotCount) {
   }
 }
 
+TEST_F(Looking, MoreReasonsThanAreKeptRefuteNothing) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 100; ++i) many.push_back("place " + std::to_string(i));
+  const auto with = [&](CheckResult look) {
+    look.reasons = many;
+    return look;
+  };
+  for (int second = 0; second < 5; ++second) EXPECT_FALSE(see(with(sample.violated({"a"})), second));
+  EXPECT_EQ(see(with(sample.unknown("")), 5)->verdict, Verdict::unknown);
+  EXPECT_TRUE(see(with(sample.violated({"a"})), 6)) << "it may have stood in a part that is not remembered";
+}
+
 TEST_F(Looking, WhatIsSeenAtEveryOtherLookCounts) {
   bool confirmed = false;
   for (int i = 0; i < 95; ++i) {

@@ -74,8 +74,10 @@ class Agent {
     words.insert(words.end(), rest.begin(), rest.end());
     return rows(json(words), "findings");
   }
-  std::string state_of(const std::string& name) const {
-    for (const Json& guest : guests())
+  std::string state_of(const std::string& name) const { return state_in(guests(), name); }
+  /// The state of one in what guests() said; empty if it is not there.
+  static std::string state_in(const Json& guests, const std::string& name) {
+    for (const Json& guest : guests)
       if (guest["name"] == name) return guest["state"];
     return "";
   }

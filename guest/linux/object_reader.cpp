@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/object_reader.h"
 
+#include "guest/linux/pointers.h"
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -86,8 +88,7 @@ std::optional<std::uint32_t> ObjectReader::u32(Member member) const {
 std::optional<Gva> ObjectReader::pointer(Member member) const {
   const auto raw = bytes(member);
   if (!raw || raw->size() < kernel_->pointer_size()) return std::nullopt;
-  if (kernel_->pointer_size() == 8) return Gva{*load_le<std::uint64_t>(*raw)};
-  return Gva{*load_le<std::uint32_t>(*raw)};
+  return pointer_in(*raw, 0, kernel_->pointer_size());
 }
 
 std::optional<std::string> ObjectReader::text(Member member) const {

@@ -3,6 +3,7 @@
 
 #include "guest/linux/file_reader.h"
 #include "guest/linux/path_reader.h"
+#include "guest/linux/pointers.h"
 
 #include <algorithm>
 #include <array>
@@ -47,8 +48,7 @@ class Table {
     const auto bytes = std::span(bytes_).first(std::size_t{count} * size);
     RINGSIDE_CHECK(kernel_.space().read(descriptors + std::uint64_t{first} * size, bytes));
     for (unsigned i = 0; i < count; ++i) {
-      const Gva file{size == 8 ? *load_le<std::uint64_t>(bytes, std::size_t{i} * 8)
-                               : *load_le<std::uint32_t>(bytes, std::size_t{i} * 4)};
+      const Gva file = pointer_in(bytes, i, size);
       if (file == Gva{0}) continue;
       if (listing_.entries.size() >= kMaxOpenFiles)
         return fail(Errc::out_of_bounds, "more than " + std::to_string(kMaxOpenFiles) + " open files");

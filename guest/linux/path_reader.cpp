@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/path_reader.h"
 
+#include "guest/linux/pointers.h"
+
 #include <array>
 #include <span>
 #include <vector>
@@ -68,17 +70,10 @@ PathReader::PathReader(Kernel& kernel)
 
 Result<Path> PathReader::read(Gva path) {
   Path found;
-  const unsigned size = kernel_.pointer_size();
-  std::array<std::byte, 16> bytes{};
-  RINGSIDE_CHECK(kernel_.space().read(path, std::span(bytes).first(std::size_t{2} * size)));
   // struct path { struct vfsmount *mnt; struct dentry *dentry; }, include/linux/path.h
-  if (size == 8) {
-    found.mount = Gva{*load_le<std::uint64_t>(bytes)};
-    found.dentry = Gva{*load_le<std::uint64_t>(bytes, 8)};
-  } else {
-    found.mount = Gva{*load_le<std::uint32_t>(bytes)};
-    found.dentry = Gva{*load_le<std::uint32_t>(bytes, 4)};
-  }
+  RINGSIDE_TRY(const auto pointers, read_pointers<2>(kernel_, path));
+  found.mount = pointers[0];
+  found.dentry = pointers[1];
   return found;
 }
 

@@ -90,13 +90,20 @@ Result<std::vector<std::uint64_t>> unambiguous(const std::vector<std::vector<std
   return addresses;
 }
 
+/// Whether a kernel has set the registers of its system calls, so that their values can be recognised: those
+/// of SYSCALL, or, as kernels of 32 bits do, those of SYSENTER alone.
+bool has_entries(const x86::Msrs& msrs) {
+  return (msrs.star != 0 && msrs.lstar != 0 && msrs.sfmask != 0) ||
+         (msrs.sysenter_cs != 0 && msrs.sysenter_esp != 0 && msrs.sysenter_eip != 0);
+}
+
 Result<MsrLayout> learn_layout(std::span<const Bytes> views, std::span<const x86::CpuState> known) {
   std::size_t size = kViewSize;
   for (const Bytes& view : views) size = std::min(size, view.size());
   if (views.empty() || views.size() != known.size() || size < kFingerprintSize + kMsrsSize)
     return fail(Errc::unavailable, "there is too little of QEMU's vCPUs to learn from");
   for (const x86::CpuState& cpu : known)
-    if (!cpu.msrs || cpu.msrs->star == 0 || cpu.msrs->lstar == 0 || cpu.msrs->sfmask == 0)
+    if (!cpu.msrs || !has_entries(*cpu.msrs))
       return fail(Errc::unavailable, fmt::format("the MSRs of vCPU {} are not set up yet", cpu.index));
   const auto msrs = offsets_that_fit(kFingerprintSize, size - kMsrsSize + 1, [&](std::size_t offset) {
     for (std::size_t i = 0; i < views.size(); ++i)

@@ -47,7 +47,8 @@ void find_cpu_views(ByteView memory, std::uint64_t start, std::span<const x86::C
 Result<std::vector<std::uint64_t>> unambiguous(const std::vector<std::vector<std::uint64_t>>& matches);
 
 /// Learns the layout from views of vCPUs whose MSRs are known. `unavailable` unless one place, and only one,
-/// fits all vCPUs, and STAR, LSTAR and SFMASK are set on each (zeros would fit anywhere).
+/// fits all vCPUs, and on each STAR, LSTAR and SFMASK are set, or the three of SYSENTER (zeros would fit
+/// anywhere).
 Result<MsrLayout> learn_layout(std::span<const Bytes> views, std::span<const x86::CpuState> known);
 
 /// The MSRs in `view`. `mismatch` if it does not hold `cpu` (any more), EFER included.

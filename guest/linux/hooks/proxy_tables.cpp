@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/hooks/proxy_tables.h"
 
+#include "guest/linux/pointers.h"
+
 namespace ringside::guest::linux {
 
 namespace {
@@ -20,10 +22,11 @@ bool ProxyTables::is_one(Gva gva) const {
   Bytes table(size_);
   if (!kernel_.space().read(gva, table)) return false;
   bool any = false;
-  for (std::size_t at = 0; at < table.size(); at += sizeof(std::uint64_t)) {
-    const std::uint64_t value = load_le<std::uint64_t>(table, at).value_or(~std::uint64_t{0});
-    if (value != 0 && !functions_.contains(value)) return false;
-    any = any || value != 0;
+  const unsigned width = kernel_.pointer_size();
+  for (std::size_t i = 0; i < table.size() / width; ++i) {
+    const Gva value = pointer_in(table, i, width);
+    if (value != Gva{0} && !functions_.contains(value.value)) return false;
+    any = any || value != Gva{0};
   }
   return any;
 }

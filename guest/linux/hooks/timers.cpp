@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/hooks/execution.h"
 #include "guest/linux/hooks/percpu.h"
+#include "guest/linux/pointers.h"
 #include "guest/linux/walkers.h"
 
 namespace ringside::guest::linux {
@@ -38,9 +39,7 @@ class WheelReader {
     RINGSIDE_CHECK(kernel_.space().read(at + vectors_->offset, heads));
     for (std::uint64_t i = 0; i < buckets; ++i) {
       // Most are empty.
-      if (pointer == 8 ? *load_le<std::uint64_t>(heads, i * 8) == 0
-                       : *load_le<std::uint32_t>(heads, i * 4) == 0)
-        continue;
+      if (pointer_in(heads, i, pointer) == Gva{0}) continue;
       const auto walked =
           walk_hlist(kernel_, at + (vectors_->offset + i * pointer), kMaxTimers, [&](Gva node) {
             take(Gva{node.value - entry_->offset}, cpu);

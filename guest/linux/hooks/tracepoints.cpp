@@ -53,6 +53,7 @@ class Reader {
     point.module = module;
     point.enabled = static_cast<std::int32_t>(tracepoint_.u32(enabled_).value_or(0));
     point.call_key = tracepoint_.pointer(key_);
+    point.call_trampoline = tracepoint_.pointer(trampoline_);
     const auto add = [&](std::string_view slot, std::optional<Gva> function) {
       if (function && function->value != 0) point.pointers.push_back({slot, 0, *function, {}, {}});
     };
@@ -109,6 +110,7 @@ class Reader {
   const Member name_ = tracepoint_.add("name"),
                enabled_ = tracepoint_.add({"key.key.enabled.counter", "key.enabled.counter"}),
                key_ = tracepoint_.add("static_call_key", Presence::optional),
+               trampoline_ = tracepoint_.add("static_call_tramp", Presence::optional),
                iterator_ = tracepoint_.add("iterator", Presence::optional),
                stub_ = tracepoint_.add("probestub", Presence::optional),
                register_ = tracepoint_.add("regfunc", Presence::optional),
@@ -150,7 +152,7 @@ Result<Listing<Tracepoint>> tracepoints(Kernel& kernel, TracepointParts parts) {
   Reader reader(kernel, parts.names, listing);
   RINGSIDE_CHECK(reader.usable());
   if (end < *first) return fail(Errc::malformed, "the table of tracepoints ends before it begins");
-  reader.take_table(*first, (end - *first) / 4, {});
+  if (parts.image) reader.take_table(*first, (end - *first) / 4, {});
   if (parts.modules) add_modules(kernel, reader, listing);
   return listing;
 }

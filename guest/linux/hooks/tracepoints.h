@@ -20,6 +20,7 @@ struct Tracepoint {
   std::string name;             ///< "sched_switch"; empty: not asked for
   std::int32_t enabled = 0;     ///< its static key: above 0, the code that calls the probes is on
   std::optional<Gva> call_key;  ///< its struct static_call_key; nullopt: this kernel has none
+  std::optional<Gva> call_trampoline;  ///< that goes where the key says; nullopt: likewise
   struct Pointer {
     /// "probe", or its member: "iterator" (calls all probes in turn), "probestub", "regfunc", "unregfunc".
     std::string_view slot;
@@ -39,6 +40,7 @@ inline constexpr std::uint32_t kMaxProbes = 1u << 10;
 /// What to leave out.
 struct TracepointParts {
   bool names = true;
+  bool image = true;    ///< those of the kernel image
   bool modules = true;  ///< those of modules that are live
 };
 

@@ -3,6 +3,7 @@
 
 #include "guest/linux/hash_buckets.h"
 #include "guest/linux/object_reader.h"
+#include "guest/linux/pointers.h"
 
 namespace ringside::guest::linux {
 
@@ -101,19 +102,20 @@ void add_kgdb_breakpoints(SiteCollector& sites) {
   const auto size = types ? (*types)->size_of("kgdb_bkpt") : Result<std::uint64_t>(fail(types.error()));
   if (!address || !saved || !type || !state || !size)
     return sites.problem({Errc::unavailable, "breakpoints of kgdb: their layout is not known"});
-  if (*size < 16 || *size > 64)
+  const unsigned pointer = kernel.pointer_size();
+  if (*size < 16 || *size > 64 || *address > *size - pointer)
     return sites.problem({Errc::out_of_bounds, "struct kgdb_bkpt makes no sense"});
   const auto table = sites.table(*first, kMaxBreakpoints, *size, "breakpoints of kgdb");
   if (!table) return;
   for (std::uint64_t i = 0; i < kMaxBreakpoints; ++i) {
     const ByteView one = ByteView(*table).subspan(i * *size, *size);
-    const auto at = load_le<std::uint64_t>(one, *address);
-    if (!at || load_le<std::uint32_t>(one, *type) != kSoftware ||
+    const Gva at = pointer_in(one.subspan(*address), 0, pointer);
+    if (load_le<std::uint32_t>(one, *type) != kSoftware ||
         load_le<std::uint32_t>(one, *state) != kActive)
       continue;
     PatchSite site;
     site.kind = SiteKind::kgdb_breakpoint;
-    site.first = Gva{*at};
+    site.first = at;
     site.state = *first + i * *size;
     site.expect(CodeBytes{kBreakpoint});
     if (*saved < one.size()) site.original = CodeBytes(one.subspan(*saved, 1));

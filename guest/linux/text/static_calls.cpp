@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/text/static_calls.h"
 
+#include "guest/linux/hooks/tracepoints.h"
 #include "guest/linux/symboliser.h"
 #include "guest/linux/text/module_tables.h"
 #include "guest/linux/text/static_call_trampolines.h"
@@ -191,7 +192,24 @@ void add_image_trampolines(SiteCollector& sites, StaticCalls& calls) {
   });
 }
 
+/// The keys of the tracepoints of modules, by trampoline: with 32 bits a module's symbols name functions
+/// alone, and nearly all static calls of modules are those of tracepoints. None where types are missing.
+std::unordered_map<std::uint64_t, Gva> tracepoint_keys(Kernel& kernel) {
+  std::unordered_map<std::uint64_t, Gva> keys;
+  const auto points = tracepoints(kernel, {.names = false, .image = false});
+  if (!points) return keys;
+  for (const Tracepoint& point : points->entries)
+    if (point.call_key && point.call_trampoline) keys.emplace(point.call_trampoline->value, *point.call_key);
+  return keys;
+}
+
 void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {
+  std::optional<std::unordered_map<std::uint64_t, Gva>> of_tracepoints;
+  const auto tracepoint_key = [&](Gva trampoline) -> std::optional<Gva> {
+    if (!of_tracepoints) of_tracepoints = tracepoint_keys(sites.kernel());
+    const auto key = of_tracepoints->find(trampoline.value);
+    return key == of_tracepoints->end() ? std::nullopt : std::optional(key->second);
+  };
   Symboliser& symboliser = Symboliser::of(sites.kernel());
   const auto& modules = symboliser.modules();
   for (std::size_t i = 0; i < modules.size(); ++i) {
@@ -204,11 +222,16 @@ void add_module_trampolines(SiteCollector& sites, StaticCalls& calls) {
     if (keys.empty() && sites.bits() == 64) continue;
     for (std::size_t at = 0; at < symbols.size() && !sites.full(); ++at) {
       if (!symbols.defined(at) || !symbols.name(at).starts_with(kTrampolinePrefix)) continue;
+      const Gva trampoline = symbols.address(at);
       const auto key = keys.find(symbols.name(at).substr(kTrampolinePrefix.size()));
-      if (key != keys.end())
-        calls.add_trampoline(symbols.address(at), key->second);
-      else if (sites.bits() == 32)
-        calls.add_unkeyed(symbols.address(at), &symbols);
+      if (key != keys.end()) {
+        calls.add_trampoline(trampoline, key->second);
+      } else if (sites.bits() == 32) {
+        if (const auto its = tracepoint_key(trampoline))
+          calls.add_trampoline(trampoline, *its);
+        else
+          calls.add_unkeyed(trampoline, &symbols);
+      }
     }
   }
 }

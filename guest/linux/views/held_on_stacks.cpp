@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "guest/linux/pages/vmalloc_areas.h"
+#include "guest/linux/pointers.h"
 #include "guest/linux/tasks.h"
 #include "guest/linux/views/task_stack.h"
 
@@ -20,8 +21,7 @@ constexpr std::size_t kMostStacks = 1u << 14;
 
 std::vector<Gva> words_of(const Bytes& stack, unsigned width) {
   std::vector<Gva> words;
-  for (std::size_t at = 0; at + width <= stack.size(); at += width)
-    words.emplace_back(width == 8 ? *load_le<std::uint64_t>(stack, at) : *load_le<std::uint32_t>(stack, at));
+  for (std::size_t i = 0; i < stack.size() / width; ++i) words.push_back(pointer_in(stack, i, width));
   return words;
 }
 

@@ -52,6 +52,17 @@ TEST_F(ProxyTablesTest, CallDebugfsAndNothingElse) {
   EXPECT_FALSE(is_one(last));
 }
 
+TEST_F(ProxyTablesTest, PointersAreAsWideAsTheKernels) {
+  kernel.mutable_identity().bits = 32;
+  const Gva good = kernel.allocate(4 * 8), bad = kernel.allocate(4 * 8);
+  for (int i = 0; i < 8; ++i) {
+    kernel.put(good + 4 * i, i % 2 ? static_cast<std::uint32_t>(kRead.value) : 0);
+    kernel.put(bad + 4 * i, i % 2 ? static_cast<std::uint32_t>(kElse.value) : 0);
+  }
+  EXPECT_TRUE(is_one(good));
+  EXPECT_FALSE(is_one(bad));
+}
+
 TEST_F(ProxyTablesTest, WhatStandsBehindATableIsNotOfIt) {
   const Gva proxy = table({kNone, kRead, kNone, kRelease});
   put(proxy + 4 * 8, {kElse});

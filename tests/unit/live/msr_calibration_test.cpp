@@ -162,9 +162,26 @@ TEST_F(MsrCalibration, AGuestThatHasSetNothingTeachesNothing) {
   for (std::uint64_t x86::Msrs::*field : {&x86::Msrs::star, &x86::Msrs::lstar, &x86::Msrs::sfmask}) {
     auto early = cpus;
     (*early[1].msrs).*field = 0;
+    early[1].msrs->sysenter_cs = 0;
     EXPECT_EQ(learn_layout(views(), early).error().code, Errc::unavailable);
   }
   cpus[0].msrs.reset();
+  EXPECT_EQ(learn_layout(views(), cpus).error().code, Errc::unavailable);
+}
+
+TEST_F(MsrCalibration, AKernelOf32BitsHasSetSysenterAlone) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    x86::Msrs& msrs = *cpus[i].msrs;
+    msrs = {.sysenter_cs = 0x60, .sysenter_esp = 0xff407000 + i * 0x3b000, .sysenter_eip = 0xcb7f0a54};
+    put_state(heap, i == 0 ? kFirst : kSecond, cpus[i]);
+  }
+  const auto layout = learn_layout(views(), cpus);
+  ASSERT_TRUE(layout) << layout.error().message;
+  EXPECT_EQ(*layout, (MsrLayout{kMsrsAt, kEferAt}));
+  EXPECT_EQ(extract_msrs(views()[1], *layout, cpus[1])->sysenter_eip, 0xcb7f0a54u);
+
+  cpus[0].msrs->sysenter_esp = 0;
+  put_state(heap, kFirst, cpus[0]);
   EXPECT_EQ(learn_layout(views(), cpus).error().code, Errc::unavailable);
 }
 

@@ -16,10 +16,10 @@ namespace ringside::guest::linux {
 /// One struct tracepoint (include/linux/tracepoint-defs.h).
 struct Tracepoint {
   Gva address;
-  std::string module;           ///< that brought it; empty: the kernel image
-  std::string name;             ///< "sched_switch"; empty: not asked for
-  std::int32_t enabled = 0;     ///< its static key: above 0, the code that calls the probes is on
-  std::optional<Gva> call_key;  ///< its struct static_call_key; nullopt: this kernel has none
+  std::string module;                  ///< that brought it; empty: the kernel image
+  std::string name;                    ///< "sched_switch"; empty: not asked for
+  std::int32_t enabled = 0;            ///< its static key: above 0, the code that calls the probes is on
+  std::optional<Gva> call_key;         ///< its struct static_call_key; nullopt: this kernel has none
   std::optional<Gva> call_trampoline;  ///< that goes where the key says; nullopt: likewise
   struct Pointer {
     /// "probe", or its member: "iterator" (calls all probes in turn), "probestub", "regfunc", "unregfunc".

@@ -110,8 +110,7 @@ void add_kgdb_breakpoints(SiteCollector& sites) {
   for (std::uint64_t i = 0; i < kMaxBreakpoints; ++i) {
     const ByteView one = ByteView(*table).subspan(i * *size, *size);
     const Gva at = pointer_in(one.subspan(*address), 0, pointer);
-    if (load_le<std::uint32_t>(one, *type) != kSoftware ||
-        load_le<std::uint32_t>(one, *state) != kActive)
+    if (load_le<std::uint32_t>(one, *type) != kSoftware || load_le<std::uint32_t>(one, *state) != kActive)
       continue;
     PatchSite site;
     site.kind = SiteKind::kgdb_breakpoint;

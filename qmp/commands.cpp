@@ -167,6 +167,14 @@ Command<KvmInfo> query_kvm() {
           }};
 }
 
+Command<std::string> query_target() {
+  return {"query-target", Json::object(), [](const Json& reply) {
+            Reader reader("query-target", reply);
+            std::string arch = reader.text("arch");
+            return reader.done(std::move(arch));
+          }};
+}
+
 Command<std::vector<std::string>> qom_list_types(std::string_view path) {
   return {"qom-list", {{"path", path}}, [](const Json& reply) -> Result<std::vector<std::string>> {
             if (!reply.is_array()) return fail(Errc::malformed, "qom-list: the reply is no list");

@@ -49,6 +49,8 @@ struct KvmInfo {
   bool present = false, enabled = false;
 };
 Command<KvmInfo> query_kvm();
+/// What the program emulates: "x86_64", "i386", ...
+Command<std::string> query_target();
 /// Types of the properties of the QOM object at `path`: "child<sev-guest>".
 Command<std::vector<std::string>> qom_list_types(std::string_view path);
 Command<Json> qom_get(std::string_view path, std::string_view property);

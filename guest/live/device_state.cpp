@@ -128,6 +128,16 @@ Result<Bytes> DeviceState::save_by_descriptor() {
   return fail(saved.error());
 }
 
+x86::Emulator DeviceState::emulator() {
+  if (!emulator_) {
+    const auto target =
+        monitor_.supports("query-target") ? monitor_.call(qmp::query_target()) : Result<std::string>("");
+    if (!target) return x86::Emulator::x86_64;
+    emulator_ = *target == "i386" ? x86::Emulator::i386 : x86::Emulator::x86_64;
+  }
+  return *emulator_;
+}
+
 Result<Bytes> DeviceState::save() {
   if (!monitor_.supports("xen-save-devices-state"))
     return fail(Errc::unsupported, "this QEMU has no xen-save-devices-state");
@@ -143,7 +153,7 @@ Result<Bytes> DeviceState::save() {
 
 Result<std::vector<x86::CpuState>> DeviceState::read_cpus(std::span<const x86::CpuState> reference) {
   RINGSIDE_TRY(const Bytes stream, save());
-  return x86::parse_vmstate_cpus(stream, reference);
+  return x86::parse_vmstate_cpus(stream, reference, emulator());
 }
 
 }  // namespace ringside::guest::live

@@ -3,9 +3,11 @@
 
 #include "base/bytes.h"
 #include "guest/x86/cpu_state.h"
+#include "guest/x86/vmstate_cpu.h"
 #include "qmp/monitor.h"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,6 +23,8 @@ class DeviceState {
   DeviceState(const DeviceState&) = delete;
   DeviceState& operator=(const DeviceState&) = delete;
 
+  /// What saves it; asked for once. One that does not say is taken for x86_64, the other one's superset.
+  x86::Emulator emulator();
   /// `unavailable` while a migration is active, or if no file can be shared.
   Result<Bytes> save();
   /// The vCPUs of it, MSRs included. The stream holds bytes of the guest's choosing, so a section counts only
@@ -32,6 +36,7 @@ class DeviceState {
   Result<Bytes> save_by_descriptor();
   qmp::Monitor& monitor_;
   std::unique_ptr<PassedFile> file_;
+  std::optional<x86::Emulator> emulator_;
 };
 
 }  // namespace ringside::guest::live

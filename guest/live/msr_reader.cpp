@@ -87,8 +87,9 @@ Result<void> MsrReader::Impl::find_views(const Cpus& cpus) {
       return fail(Errc::unavailable,
                   fmt::format("vCPU {} has no descriptor tables yet to be found by", cpu.index));
   std::vector<std::vector<std::uint64_t>> matches(cpus.size());
+  const x86::Emulator emulator = device_state.emulator();
   RINGSIDE_CHECK(heap->visit(context.map, kFingerprintSize, [&](std::uint64_t address, ByteView bytes) {
-    find_cpu_views(bytes, address, cpus, matches);
+    find_cpu_views(bytes, address, cpus, emulator, matches);
   }));
   RINGSIDE_TRY(views, unambiguous(matches));
   store.keep_addresses(*context.qemu, qemu_start, views);
@@ -111,11 +112,11 @@ Result<void> MsrReader::Impl::calibrate() {
       if (heap->read(views[i], view)) break;
       view.clear();
     }
-    if (!holds_cpu(view, cpus[i]))
+    if (!holds_cpu(view, cpus[i], device_state.emulator()))
       return fail(Errc::mismatch, fmt::format("vCPU {} is no longer where it was found", cpus[i].index));
     bytes.push_back(std::move(view));
   }
-  RINGSIDE_TRY(layout, learn_layout(bytes, saved));
+  RINGSIDE_TRY(layout, learn_layout(bytes, saved, device_state.emulator()));
   if (!build_id.empty()) store.keep_layout(build_id, *layout);
   return {};
 }
@@ -126,7 +127,7 @@ Result<void> MsrReader::Impl::extract(Cpus& cpus) {
   std::vector<x86::Msrs> all;
   for (std::size_t i = 0; i < cpus.size(); ++i) {
     RINGSIDE_CHECK(heap->read(views[i], view));
-    RINGSIDE_TRY(const x86::Msrs msrs, extract_msrs(view, *layout, cpus[i]));
+    RINGSIDE_TRY(const x86::Msrs msrs, extract_msrs(view, *layout, cpus[i], device_state.emulator()));
     all.push_back(msrs);
   }
   for (std::size_t i = 0; i < cpus.size(); ++i) cpus[i].msrs = all[i];

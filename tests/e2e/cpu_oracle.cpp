@@ -151,5 +151,44 @@ TEST_F(CpuOracle, DescriptorTablesHoldTheBytesThatQemuShows) {
   }
 }
 
+/// A kernel of 32 bits sets SYSENTER alone; qemu-system-i386 has no more, and keeps it elsewhere.
+class CpuOracleOf32Bits : public testing::TestWithParam<const char*> {};
+
+TEST_P(CpuOracleOf32Bits, ReadsTheEntryPointThatTheKernelSet) {
+  Options options;
+  options.qemu = GetParam();
+  options.kernel = "686-pae";
+  options.smp = 2;
+  options.ram = Ram::memfd;
+  auto booted = Guest::boot(options);
+  RINGSIDE_REQUIRE_GUEST(booted);
+  Guest& guest = **booted;
+  const std::string line = guest.run("grep ' entry_SYSENTER_32$' /proc/kallsyms");
+  const std::uint64_t entry = std::strtoull(line.c_str(), nullptr, 16);
+  ASSERT_NE(entry, 0u) << line;
+  auto attached = attach(guest);
+  ASSERT_TRUE(attached.has_value()) << attached.error().message;
+  std::vector<CpuState> before;
+  for (const MsrSource source : {MsrSource::vmstate, MsrSource::automatic, MsrSource::calibrated}) {
+    const auto cpus = (*attached)->live->read_cpus(source);
+    ASSERT_TRUE(cpus.has_value()) << cpus.error().message;
+    ASSERT_EQ(cpus->size(), 2u);
+    for (const CpuState& cpu : *cpus) {
+      ASSERT_TRUE(cpu.msrs.has_value()) << cpu.msrs_unknown;
+      EXPECT_EQ(cpu.msrs->sysenter_cs, 0x60u);
+      EXPECT_EQ(cpu.msrs->sysenter_eip, entry);
+      EXPECT_EQ(cpu.msrs->lstar, 0u);
+    }
+    EXPECT_NE((*cpus)[0].msrs->sysenter_esp, (*cpus)[1].msrs->sysenter_esp);
+    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ((*cpus)[i].msrs, before[i].msrs);
+    before = *cpus;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, CpuOracleOf32Bits, testing::Values("qemu-system-i386", "qemu-system-x86_64"),
+                         [](const auto& program) {
+                           return std::string(program.param) == "qemu-system-i386" ? "I386" : "X86_64";
+                         });
+
 }  // namespace
 }  // namespace ringside::lab

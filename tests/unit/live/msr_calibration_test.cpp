@@ -69,6 +69,15 @@ void put_state(Bytes& memory, std::size_t at, const x86::CpuState& cpu) {
   put(memory, at + kMsrsAt + 64, msrs.kernel_gs_base);
 }
 
+using x86::Emulator;
+
+Result<MsrLayout> learn(const std::vector<Bytes>& views, const std::vector<x86::CpuState>& cpus) {
+  return learn_layout(views, cpus, Emulator::x86_64);
+}
+Result<x86::Msrs> extract(const Bytes& view, const MsrLayout& layout, const x86::CpuState& cpu) {
+  return extract_msrs(view, layout, cpu, Emulator::x86_64);
+}
+
 constexpr std::uint64_t kHeap = 0x55d000000000;
 constexpr std::size_t kFirst = 0x1230, kSecond = 0x8008;
 
@@ -80,7 +89,7 @@ class MsrCalibration : public ::testing::Test {
   }
   Result<std::vector<std::uint64_t>> find() {
     std::vector<std::vector<std::uint64_t>> matches;
-    find_cpu_views(heap, kHeap, cpus, matches);
+    find_cpu_views(heap, kHeap, cpus, Emulator::x86_64, matches);
     return unambiguous(matches);
   }
   std::vector<Bytes> views() const {
@@ -103,8 +112,8 @@ TEST_F(MsrCalibration, FindsEachVcpuByItsTables) {
 
 TEST_F(MsrCalibration, FindsOneTwiceSeenInOverlappingReadsOnce) {
   std::vector<std::vector<std::uint64_t>> matches;
-  find_cpu_views(heap, kHeap, cpus, matches);
-  find_cpu_views(ByteView(heap).subspan(0x1000), kHeap + 0x1000, cpus, matches);
+  find_cpu_views(heap, kHeap, cpus, Emulator::x86_64, matches);
+  find_cpu_views(ByteView(heap).subspan(0x1000), kHeap + 0x1000, cpus, Emulator::x86_64, matches);
   EXPECT_TRUE(unambiguous(matches));
 }
 
@@ -134,20 +143,20 @@ TEST_F(MsrCalibration, AShortHeapHoldsNothing) {
 }
 
 TEST_F(MsrCalibration, LearnsWhereTheMsrsStand) {
-  const auto layout = learn_layout(views(), cpus);
+  const auto layout = learn(views(), cpus);
   ASSERT_TRUE(layout) << layout.error().message;
   EXPECT_EQ(*layout, (MsrLayout{kMsrsAt, kEferAt}));
 }
 
 TEST_F(MsrCalibration, ReadsBackWhatItLearnedFrom) {
-  const MsrLayout layout = *learn_layout(views(), cpus);
-  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(*extract_msrs(views()[i], layout, cpus[i]), *cpus[i].msrs);
+  const MsrLayout layout = *learn(views(), cpus);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(*extract(views()[i], layout, cpus[i]), *cpus[i].msrs);
 }
 
 TEST_F(MsrCalibration, FollowsAChangedEntryPoint) {
-  const MsrLayout layout = *learn_layout(views(), cpus);
+  const MsrLayout layout = *learn(views(), cpus);
   put(heap, kFirst + kMsrsAt + 40, 0xffffffffc0001000);
-  EXPECT_EQ(extract_msrs(views()[0], layout, cpus[0])->lstar, 0xffffffffc0001000);
+  EXPECT_EQ(extract(views()[0], layout, cpus[0])->lstar, 0xffffffffc0001000);
 }
 
 TEST_F(MsrCalibration, AnUnsetCstarIsPlacedByItsNeighbours) {
@@ -155,7 +164,7 @@ TEST_F(MsrCalibration, AnUnsetCstarIsPlacedByItsNeighbours) {
     cpus[i].msrs->cstar = 0;
     put_state(heap, i == 0 ? kFirst : kSecond, cpus[i]);
   }
-  EXPECT_EQ(*learn_layout(views(), cpus), (MsrLayout{kMsrsAt, kEferAt}));
+  EXPECT_EQ(*learn(views(), cpus), (MsrLayout{kMsrsAt, kEferAt}));
 }
 
 TEST_F(MsrCalibration, AGuestThatHasSetNothingTeachesNothing) {
@@ -163,10 +172,10 @@ TEST_F(MsrCalibration, AGuestThatHasSetNothingTeachesNothing) {
     auto early = cpus;
     (*early[1].msrs).*field = 0;
     early[1].msrs->sysenter_cs = 0;
-    EXPECT_EQ(learn_layout(views(), early).error().code, Errc::unavailable);
+    EXPECT_EQ(learn(views(), early).error().code, Errc::unavailable);
   }
   cpus[0].msrs.reset();
-  EXPECT_EQ(learn_layout(views(), cpus).error().code, Errc::unavailable);
+  EXPECT_EQ(learn(views(), cpus).error().code, Errc::unavailable);
 }
 
 TEST_F(MsrCalibration, AKernelOf32BitsHasSetSysenterAlone) {
@@ -175,65 +184,111 @@ TEST_F(MsrCalibration, AKernelOf32BitsHasSetSysenterAlone) {
     msrs = {.sysenter_cs = 0x60, .sysenter_esp = 0xff407000 + i * 0x3b000, .sysenter_eip = 0xcb7f0a54};
     put_state(heap, i == 0 ? kFirst : kSecond, cpus[i]);
   }
-  const auto layout = learn_layout(views(), cpus);
+  const auto layout = learn(views(), cpus);
   ASSERT_TRUE(layout) << layout.error().message;
   EXPECT_EQ(*layout, (MsrLayout{kMsrsAt, kEferAt}));
-  EXPECT_EQ(extract_msrs(views()[1], *layout, cpus[1])->sysenter_eip, 0xcb7f0a54u);
+  EXPECT_EQ(extract(views()[1], *layout, cpus[1])->sysenter_eip, 0xcb7f0a54u);
 
   cpus[0].msrs->sysenter_esp = 0;
   put_state(heap, kFirst, cpus[0]);
-  EXPECT_EQ(learn_layout(views(), cpus).error().code, Errc::unavailable);
+  EXPECT_EQ(learn(views(), cpus).error().code, Errc::unavailable);
+}
+
+TEST(MsrCalibrationOf32Bits, FindsVcpusAndLearnsByNarrowerFields) {
+  constexpr std::size_t kAt = 0x1234, kMsrs = 7364, kEfer = 176;
+  x86::CpuState cpu;
+  cpu.gdt = {Gva{0xff401000}, 0xff};
+  cpu.idt = {Gva{0xff400000}, 0x7ff};
+  cpu.tr.base = 0xff406000;
+  cpu.cr0 = 0x80050033;
+  cpu.cr4 = 0x350ef0;
+  cpu.efer = 0x800;
+  cpu.msrs = x86::Msrs{.sysenter_cs = 0x60, .sysenter_esp = 0xff407000, .sysenter_eip = 0xc97f0a54};
+  Bytes heap(0x4000);
+  // CPUX86State from the base of ldt on: four descriptors of 16 bytes, then the control registers.
+  for (const auto& [offset, value] :
+       std::initializer_list<std::pair<std::size_t, std::uint64_t>>{{16, cpu.tr.base},
+                                                                    {32, cpu.gdt.base.value},
+                                                                    {36, cpu.gdt.limit},
+                                                                    {48, cpu.idt.base.value},
+                                                                    {52, cpu.idt.limit},
+                                                                    {60, cpu.cr0},
+                                                                    {68, 0x9a84e2c},  // CR2
+                                                                    {72, 0x1c6d3e0},
+                                                                    {76, cpu.cr4},
+                                                                    {kMsrs, cpu.msrs->sysenter_cs},
+                                                                    {kMsrs + 4, cpu.msrs->sysenter_esp},
+                                                                    {kMsrs + 8, cpu.msrs->sysenter_eip}})
+    put_word(heap, kAt + offset, static_cast<std::uint32_t>(value));
+  put(heap, kAt + kEfer, cpu.efer);
+
+  std::vector<std::vector<std::uint64_t>> matches;
+  find_cpu_views(heap, kHeap, std::span(&cpu, 1), Emulator::i386, matches);
+  EXPECT_EQ(unambiguous(matches).value(), std::vector<std::uint64_t>{kHeap + kAt});
+  matches.clear();
+  find_cpu_views(heap, kHeap, std::span(&cpu, 1), Emulator::x86_64, matches);
+  EXPECT_FALSE(unambiguous(matches));
+
+  Bytes view(heap.begin() + kAt, heap.end());
+  const auto layout = learn_layout(std::span(&view, 1), std::span(&cpu, 1), Emulator::i386);
+  ASSERT_TRUE(layout) << layout.error().message;
+  EXPECT_EQ(*layout, (MsrLayout{kMsrs, kEfer}));
+  put_word(view, kMsrs + 8, 0xd0001000);  // what enters the kernel now
+  EXPECT_EQ(extract_msrs(view, *layout, cpu, Emulator::i386).value(),
+            (x86::Msrs{.sysenter_cs = 0x60, .sysenter_esp = 0xff407000, .sysenter_eip = 0xd0001000}));
+  view[48] ^= std::byte{1};
+  EXPECT_EQ(extract_msrs(view, *layout, cpu, Emulator::i386).error().code, Errc::mismatch);
 }
 
 TEST_F(MsrCalibration, OneVcpuThatDisagreesIsEnoughToRefuse) {
   cpus[1].msrs->sysenter_esp ^= 8;
-  EXPECT_EQ(learn_layout(views(), cpus).error().code, Errc::unavailable);
+  EXPECT_EQ(learn(views(), cpus).error().code, Errc::unavailable);
 }
 
 TEST_F(MsrCalibration, TwoPlacesThatFitAreNone) {
   for (const std::size_t state : {kFirst, kSecond})
     std::copy_n(heap.begin() + static_cast<std::ptrdiff_t>(state + kMsrsAt), kMsrsSize,
                 heap.begin() + static_cast<std::ptrdiff_t>(state + 0x1000));
-  EXPECT_EQ(learn_layout(views(), cpus).error().code, Errc::unavailable);
+  EXPECT_EQ(learn(views(), cpus).error().code, Errc::unavailable);
 }
 
 TEST_F(MsrCalibration, AnEferThatIsNotUniqueIsNotCheckedButTheRestIs) {
   put(heap, kFirst + 0x200, cpus[0].efer);
   put(heap, kSecond + 0x200, cpus[1].efer);
-  EXPECT_EQ(*learn_layout(views(), cpus), (MsrLayout{kMsrsAt, std::nullopt}));
+  EXPECT_EQ(*learn(views(), cpus), (MsrLayout{kMsrsAt, std::nullopt}));
 }
 
 TEST_F(MsrCalibration, ShortViewsTeachNothing) {
   auto cut = views();
   cut[1].resize(kMsrsAt + 8);
-  EXPECT_FALSE(learn_layout(cut, cpus));
+  EXPECT_FALSE(learn(cut, cpus));
   cut[1].clear();
-  EXPECT_FALSE(learn_layout(cut, cpus));
-  EXPECT_FALSE(learn_layout({}, {}));
+  EXPECT_FALSE(learn(cut, cpus));
+  EXPECT_FALSE(learn({}, {}));
 }
 
 TEST_F(MsrCalibration, AnythingElseBesideItIsAMismatch) {
-  const MsrLayout layout = *learn_layout(views(), cpus);
+  const MsrLayout layout = *learn(views(), cpus);
   for (const std::size_t changed :
        {std::size_t{0}, std::size_t{24}, std::size_t{48}, std::size_t{56}, std::size_t{72}, std::size_t{80},
         std::size_t{88}, std::size_t{120}, kEferAt}) {
     auto view = views()[0];
     view[changed] ^= std::byte{0x10};
-    EXPECT_EQ(extract_msrs(view, layout, cpus[0]).error().code, Errc::mismatch) << changed;
+    EXPECT_EQ(extract(view, layout, cpus[0]).error().code, Errc::mismatch) << changed;
   }
 }
 
 TEST_F(MsrCalibration, TaskSwitchesAndTlbFlushesAreNoMismatch) {
-  const MsrLayout layout = *learn_layout(views(), cpus);
+  const MsrLayout layout = *learn(views(), cpus);
   put(heap, kFirst + 112, 0xabc000);        // CR3
   put(heap, kFirst + 88, cpus[0].cr0 ^ 8);  // CR0.TS
   put(heap, kFirst + 120, cpus[0].cr4 ^ x86::cr4::kPge);
-  EXPECT_TRUE(extract_msrs(views()[0], layout, cpus[0]));
+  EXPECT_TRUE(extract(views()[0], layout, cpus[0]));
 }
 
 TEST_F(MsrCalibration, ALayoutBeyondTheViewIsRefused) {
   for (const std::uint32_t at : {0x4000u, 0x3ff8u, 0xfffffff8u})
-    EXPECT_EQ(extract_msrs(views()[0], {at, std::nullopt}, cpus[0]).error().code, Errc::out_of_bounds);
+    EXPECT_EQ(extract(views()[0], {at, std::nullopt}, cpus[0]).error().code, Errc::out_of_bounds);
 }
 
 TEST(CalibrationStore, KeepsLayoutsByBuildAndAddressesByProcess) {

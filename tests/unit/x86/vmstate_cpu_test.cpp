@@ -66,6 +66,38 @@ TEST(VmstateCpu, EqualsInfoRegistersAtReset) {
   EXPECT_EQ(comparable(cpus->front()), comparable(registers("reset64.regs").front()));
 }
 
+TEST(VmstateCpu, AnEmulatorOf32BitsSavesNarrowerRegistersAndNoEfer) {
+  const std::string stream = fixture("linux32-smp2.vmstate");
+  auto expected = registers("linux32-smp2.regs");
+  const auto with_reference = parse_vmstate_cpus(as_bytes(stream), expected, Emulator::i386);
+  ASSERT_TRUE(with_reference) << with_reference.error().message;
+  const auto cpus = parse_vmstate_cpus(as_bytes(stream), 2, Emulator::i386);
+  ASSERT_TRUE(cpus) << cpus.error().message;
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(comparable((*with_reference)[i]), comparable(expected[i])) << i;
+    expected[i].efer = 0;
+    EXPECT_EQ(comparable((*cpus)[i]), comparable(expected[i])) << i;
+    const Msrs& msrs = *(*cpus)[i].msrs;
+    // Linux sets SYSENTER alone: arch/x86/kernel/cpu/common.c, enable_sep_cpu.
+    EXPECT_EQ(
+        msrs,
+        (Msrs{.sysenter_cs = 0x60, .sysenter_esp = msrs.sysenter_esp, .sysenter_eip = msrs.sysenter_eip}));
+    EXPECT_EQ(msrs.sysenter_eip, 0xcc9321a0u);
+  }
+  EXPECT_EQ((*cpus)[0].msrs->sysenter_esp, 0xff404000u);
+  EXPECT_EQ((*cpus)[1].msrs->sysenter_esp, 0xff42f000u);
+  EXPECT_FALSE(parse_vmstate_cpus(as_bytes(stream), 2));
+  EXPECT_FALSE(parse_vmstate_cpus(as_bytes(fixture("linux64-smp2.vmstate")), 2, Emulator::i386));
+}
+
+TEST(VmstateCpu, ATruncatedSectionOf32BitsIsMalformed) {
+  const std::string stream = fixture("linux32-smp2.vmstate");
+  const std::size_t end = section(stream, 1) + kHeader + 488;
+  EXPECT_TRUE(parse_vmstate_cpus(as_bytes(stream).first(end), 2, Emulator::i386));
+  EXPECT_EQ(parse_vmstate_cpus(as_bytes(stream).first(end - 1), 2, Emulator::i386).error().code,
+            Errc::malformed);
+}
+
 TEST(VmstateCpu, EveryTruncationIsMalformed) {
   const std::string stream = fixture("linux64-smp2.vmstate");
   const std::size_t end = section(stream, 1) + kHeader + kFixed;

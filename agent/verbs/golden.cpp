@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <ostream>
+#include <set>
 
 namespace ringside::agent {
 
@@ -114,17 +115,19 @@ void list_kernels(Context& context, const std::vector<GoldenFiles::Entry>& all) 
   struct Release {
     std::size_t modules = 0;
     std::uint64_t bytes = 0;
-    bool kernel = false, types = false;
+    bool named = false;  ///< by a kernel or its types
   };
   std::map<std::string, Release> releases;
+  std::set<std::string> kernels, types;  // build ids
   for (const auto& entry : all) {
     Release& release = releases[entry.release];
-    if (entry.kind == Kind::kernel)
-      release.kernel = true;
-    else if (entry.kind == Kind::types)
-      release.types = true;
-    else
-      ++release.modules, release.bytes += entry.bytes;
+    if (entry.kind == Kind::module) {
+      ++release.modules;
+      release.bytes += entry.bytes;
+      continue;
+    }
+    release.named = true;
+    (entry.kind == Kind::kernel ? kernels : types).insert(entry.id);
   }
   using Align = TextTable::Align;
   TextTable table({{"KERNEL"},
@@ -133,16 +136,18 @@ void list_kernels(Context& context, const std::vector<GoldenFiles::Entry>& all) 
                    {"MODULES", Align::right},
                    {"SIZE", Align::right},
                    {"TYPES"}});
-  for (const auto& entry : all) {
-    if (entry.kind != Kind::kernel) continue;
-    const Release& release = releases[entry.release];
-    table.add({printable(entry.release), entry.id, human_size(entry.bytes), std::to_string(release.modules),
-               human_size(release.bytes), release.types ? "yes" : ""});
-  }
+  const auto add = [&](const std::string& name, const std::string& id, const std::string& size) {
+    const Release& release = releases[name];
+    table.add({printable(name), id, size, std::to_string(release.modules), human_size(release.bytes),
+               types.contains(id) ? "yes" : ""});
+  };
+  for (const auto& entry : all)
+    if (entry.kind == Kind::kernel)
+      add(entry.release, entry.id, human_size(entry.bytes));
+    else if (entry.kind == Kind::types && !kernels.contains(entry.id))
+      add(entry.release, entry.id, "(none)");
   for (const auto& [name, release] : releases)
-    if (!release.kernel)
-      table.add({printable(name), "(not imported)", "", std::to_string(release.modules),
-                 human_size(release.bytes), release.types ? "yes" : ""});
+    if (!release.named) add(name, "(not imported)", "");
   context.out << table.render(context.style());
 }
 

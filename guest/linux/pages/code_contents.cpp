@@ -132,10 +132,15 @@ Verdict CodeContents::pack(const CodeOwner& owner) {
 Verdict CodeContents::program(const CodeOwner& owner) {
   const Verdict unknown{CodeContent::not_checked, "where the program in it begins and ends is not known"};
   const VmallocArea* area = find_area(vmalloc_areas(kernel_), owner.first);
-  if (area == nullptr || !area->caller || function_name(kernel_, *area->caller) != "bpf_jit_binary_alloc")
-    return unknown;
+  if (area == nullptr || !area->caller) return unknown;
+  // Compiled with frame pointers, as for 32 bits, bpf_jit_alloc_exec calls module_alloc instead of ending in
+  // it.
+  const std::string asked = function_name(kernel_, *area->caller);
+  if (asked != "bpf_jit_binary_alloc" && asked != "bpf_jit_alloc_exec") return unknown;
   if (!programs_) programs_ = bpf_programs(kernel_).entries;
-  const auto found = std::ranges::find(*programs_, owner.first, &BpfProgram::code);
+  // A kernel of 32 bits gives the whole area as its owner, others the code.
+  const auto found =
+      std::ranges::find_if(*programs_, [&](const BpfProgram& one) { return area->contains(one.code); });
   if (found == programs_->end() || area->size <= kPageSize) return unknown;
   const std::uint64_t size = area->size - kPageSize;  // without its guard page
   compared_ += size;

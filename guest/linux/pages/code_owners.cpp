@@ -71,7 +71,17 @@ void add_bpf(Kernel& kernel, Owners& owners) {
                     program.address});
 }
 
-/// Kernels without type information: what asked for the memory tells what it is, as /proc/vmallocinfo would.
+/// Trampolines and dispatchers of BPF that have pages of their own.
+std::vector<Gva> bpf_images(Kernel& kernel) {
+  std::vector<Gva> images;
+  for (const RuntimeCode& code : runtime_code(kernel).entries)
+    if (code.kind == RuntimeCode::Kind::bpf &&
+        (code.name.starts_with("bpf_trampoline_") || code.name.starts_with("bpf_dispatcher_")))
+      images.push_back(page_of(code.first));
+  return images;
+}
+
+/// Kernels of 32 bits: what asked for the memory tells what it is, as /proc/vmallocinfo would.
 void add_by_caller(Kernel& kernel, Owners& owners) {
   struct Caller {
     std::string_view function;
@@ -81,13 +91,18 @@ void add_by_caller(Kernel& kernel, Owners& owners) {
       Caller{"bpf_jit_binary_alloc", Kind::bpf_program}, Caller{"bpf_jit_alloc_exec", Kind::bpf_program},
       Caller{"bpf_prog_pack_alloc", Kind::bpf_pack},     Caller{"bpf_jit_alloc_exec_page", Kind::bpf_image},
       Caller{"bpf_trampoline_update", Kind::bpf_image},  Caller{"alloc_insn_page", Kind::kprobe_slots}};
+  const auto images = bpf_images(kernel);
   const auto& areas = vmalloc_areas(kernel);
   for (const Error& error : areas.problems) owners.problem(error);
   for (const VmallocArea& area : areas.entries) {
     if (!area.caller) continue;
     const std::string name = function_name(kernel, *area.caller);
-    for (const Caller& caller : kCallers)
-      if (caller.function == name) owners.add({caller.kind, area.start, area.size, name, area.vm});
+    for (const Caller& caller : kCallers) {
+      if (caller.function != name) continue;
+      // bpf_jit_alloc_exec is asked for both.
+      const bool image = std::ranges::find(images, area.start) != images.end();
+      owners.add({image ? Kind::bpf_image : caller.kind, area.start, area.size, name, area.vm});
+    }
   }
 }
 

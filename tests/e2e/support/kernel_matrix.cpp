@@ -59,8 +59,8 @@ std::string row_of(const std::string& cell, const CellResult& result) {
 std::vector<Cell> kernel_matrix() {
   std::vector<Cell> cells;
   for (const char* series : {"5.10", "6.1", "6.12", "sid"}) {
-    for (const char* flavour : {"amd64", "cloud", "rt", "686", "686-pae"}) {
-      const bool is_32_bit = std::string(flavour).starts_with("686");
+    for (const char* flavour : {"amd64", "cloud", "rt", "686", "686-pae", "rt-686-pae"}) {
+      const bool is_32_bit = std::string(flavour).find("686") != std::string::npos;
       // There are no i386 kernels after bookworm.
       if (is_32_bit && (series == std::string("6.12") || series == std::string("sid"))) continue;
       Options plain;

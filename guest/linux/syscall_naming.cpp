@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 namespace ringside::guest::linux {
 
@@ -28,20 +29,34 @@ class Naming {
  private:
   bool by_metadata(Syscall& call);
   bool by_number(Syscall& call);
+  bool by_x32(Syscall& call);
   void by_function(Syscall& call);
   void judge_without_name(Syscall& call);
+  void judge_untraced(Syscall& call);
+  std::string name_of(Gva function) const;
 
   Kernel& kernel_;
   SyscallTable& table_;
-  std::vector<std::string> traced_;
-  unsigned traced_from_ = 0;  ///< the first number that `traced_` speaks of
+  std::vector<std::string> traced_;        ///< of x32: names of 64-bit programs' calls of the same numbers
+  std::unordered_set<std::string> known_;  ///< the same, as a set
+  unsigned traced_from_ = 0;               ///< the first number that `traced_` speaks of
 };
 
 Naming::Naming(Kernel& kernel, SyscallTable& table) : kernel_(kernel), table_(table) {
   if (table.abi == SyscallAbi::ia32) traced_from_ = std::max(kCommonNumbers, ia32_syscall_numbers_end());
-  if (table.abi == SyscallAbi::x32 || traced_from_ >= table.entries.size()) return;
-  if (auto names = read_syscall_metadata(kernel, static_cast<unsigned>(table.entries.size())))
-    traced_ = std::move(*names);
+  auto numbers = static_cast<unsigned>(table.entries.size());
+  if (traced_from_ >= numbers) return;
+  if (table.abi == SyscallAbi::x32) numbers = std::min(numbers, kX32Numbers);
+  auto names = read_syscall_metadata(kernel, numbers);
+  if (!names) return;
+  traced_ = std::move(*names);
+  if (table.abi != SyscallAbi::ia32) known_.insert(traced_.begin(), traced_.end());
+  known_.erase("");
+}
+
+/// The name of the call that `function` is for, empty if it is for none.
+std::string Naming::name_of(Gva function) const {
+  return std::string(syscall_name(syscall_symbol(kernel_, table_.abi, function)));
 }
 
 bool Naming::by_metadata(Syscall& call) {
@@ -60,6 +75,27 @@ bool Naming::by_number(Syscall& call) {
   call.name_from = "number";
   call.expected = function->second;
   return true;
+}
+
+/// A call of x32 may also be missing: those that take 64-bit structures have another number there.
+bool Naming::by_x32(Syscall& call) {
+  if (table_.abi != SyscallAbi::x32) return false;
+  const bool own = call.nr >= kX32Numbers;
+  if (!own && call.nr >= traced_.size()) return false;
+  const std::string name = own ? std::string(x32_syscall_name(call.nr)) : traced_[call.nr];
+  if (name.empty()) return false;
+  for (const auto& function : {call.handler, call.real_handler}) {
+    if (!function) continue;
+    const std::string actual = name_of(*function);
+    if (actual.empty() && syscall_symbol(kernel_, table_.abi, *function).ends_with("sys_ni_syscall"))
+      continue;
+    call.name = name;
+    call.name_from = own ? "number" : "metadata";
+    // Releases differ in whether it has a function of its own.
+    call.expected = actual == name ? function : syscall_function(kernel_, table_.abi, name);
+    if (actual != name) return true;
+  }
+  return !call.name.empty();
 }
 
 void Naming::by_function(Syscall& call) {
@@ -90,10 +126,24 @@ void Naming::judge_without_name(Syscall& call) {
   }
 }
 
+/// A number that the kernel's list for tracing gives to no call, in a kernel that keeps one: the function of
+/// a call that has a number is not for it. The others only say that their call was not built in.
+void Naming::judge_untraced(Syscall& call) {
+  for (const auto& function : {call.handler, call.real_handler})
+    if (function && known_.contains(name_of(*function)))
+      if (const auto none = first_of(kernel_, {"__x64_sys_ni_syscall", "sys_ni_syscall"}))
+        call.expected = none->second;
+}
+
 void Naming::name(Syscall& call) {
-  if (by_metadata(call) || by_number(call)) return;
+  if (by_x32(call)) return;
+  if (table_.abi != SyscallAbi::x32 && by_metadata(call)) return;
+  if (by_number(call)) return;
   by_function(call);
-  if (table_.abi == SyscallAbi::ia32) judge_without_name(call);
+  if (table_.abi == SyscallAbi::ia32)
+    judge_without_name(call);
+  else
+    judge_untraced(call);
 }
 
 }  // namespace

@@ -515,4 +515,45 @@ bool is_ia32_syscall(std::string_view name) {
   return kAll.contains(name);
 }
 
+std::string_view x32_syscall_name(unsigned nr) {
+  constexpr std::string_view kNames[] = {"rt_sigaction",
+                                         "x32_rt_sigreturn",
+                                         "ioctl",
+                                         "readv",
+                                         "writev",
+                                         "recvfrom",
+                                         "sendmsg",
+                                         "recvmsg",
+                                         "execve",
+                                         "ptrace",
+                                         "rt_sigpending",
+                                         "rt_sigtimedwait_time64",
+                                         "rt_sigqueueinfo",
+                                         "sigaltstack",
+                                         "timer_create",
+                                         "mq_notify",
+                                         "kexec_load",
+                                         "waitid",
+                                         "set_robust_list",
+                                         "get_robust_list",
+                                         "vmsplice",
+                                         "move_pages",
+                                         "preadv64",
+                                         "pwritev64",
+                                         "rt_tgsigqueueinfo",
+                                         "recvmmsg_time64",
+                                         "sendmmsg",
+                                         "process_vm_readv",
+                                         "process_vm_writev",
+                                         "setsockopt",
+                                         "getsockopt",
+                                         "io_setup",
+                                         "io_submit",
+                                         "execveat",
+                                         "preadv64v2",
+                                         "pwritev64v2"};
+  return nr >= kX32Numbers && nr - kX32Numbers < std::size(kNames) ? kNames[nr - kX32Numbers]
+                                                                   : std::string_view{};
+}
+
 }  // namespace ringside::guest::linux

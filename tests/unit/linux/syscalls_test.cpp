@@ -210,6 +210,61 @@ TEST_F(SyscallsTest, MetadataOfAnotherNumberIsNotBelieved) {
   EXPECT_EQ(*names, (std::vector<std::string>{"read", "write", "", "newstat", "", "", "", ""}));
 }
 
+TEST_F(SyscallsTest, ANumberWithoutACallHasNoOthersFunction) {
+  put_table();
+  enter_by_table();
+  put_metadata();
+  hook(2, function(1));
+  EXPECT_EQ(read().entries.at(2).expected, function(2)) << "sys_ni_syscall";
+}
+
+TEST_F(SyscallsTest, ACallThatWasNotBuiltInIsAsItShouldBe) {
+  put_table();
+  enter_by_table();
+  put_metadata();
+  kernel.define("__x64_sys_not_built", function(9), 'T');  // does as sys_ni_syscall does
+  hook(2, function(9));
+  EXPECT_EQ(read().entries.at(2).expected, std::nullopt);
+}
+
+/// x32 has calls of its own from 512 on, and those of 64-bit programs below, as far as they fit.
+class SyscallsOfX32 : public SyscallsTest {
+ protected:
+  SyscallsOfX32() {
+    put_metadata();
+    kernel.define("do_syscall_x32", kText + 0x200, 'T');
+    kernel.define("x32_sys_call_table", kTable);
+    kernel.define("after_table", kTable + 514 * 8);
+    kernel.define("__x64_compat_sys_rt_sigaction", function(10), 'T');
+    kernel.define("__x64_compat_sys_x32_rt_sigreturn", function(11), 'T');
+    for (unsigned nr = 0; nr < 514; ++nr)
+      hook(nr, function(nr == 0 ? 0 : nr == 1 ? 1 : nr == 512 ? 10 : nr == 513 ? 11 : 2));
+  }
+};
+
+TEST_F(SyscallsOfX32, AreThoseOf64BitProgramsAndSomeOfTheirOwn) {
+  const auto calls = read(SyscallAbi::x32).entries;
+  ASSERT_EQ(calls.size(), 514u);
+  EXPECT_EQ(calls[1].name, "write");
+  EXPECT_EQ(calls[1].expected, function(1));
+  EXPECT_EQ(calls[3].expected, std::nullopt) << "newstat is not for x32, and need not be";
+  EXPECT_EQ(calls[512].name, "rt_sigaction");
+  EXPECT_EQ(calls[512].expected, function(10));
+  EXPECT_EQ(calls[513].name, "x32_rt_sigreturn");
+}
+
+TEST_F(SyscallsOfX32, AnothersFunctionIsNotTheirs) {
+  hook(1, function(0));
+  hook(3, function(1));
+  hook(100, function(1));
+  hook(512, function(11));
+  const auto calls = read(SyscallAbi::x32).entries;
+  EXPECT_EQ(calls.at(1).expected, function(1));
+  EXPECT_EQ(calls.at(3).expected, function(3));
+  EXPECT_EQ(calls.at(100).expected, function(2)) << "no call has this number";
+  EXPECT_EQ(calls.at(512).expected, function(10));
+}
+
 TEST_F(SyscallsTest, AnAbiThatTheKernelDoesNotKnowIsNotFound) {
   put_table();
   EXPECT_FALSE(has_syscalls(kernel, SyscallAbi::x32));

@@ -107,7 +107,7 @@ Table syscalls_table() {
            {"name_from", ColumnType::text,
             "what tells the name: metadata (the kernel's list for tracing, made at boot), number (which "
             "Linux "
-            "gives to one call only: ia32), switch, or table (the entry itself)",
+            "gives to one call only: ia32, x32 from 512 on), switch, or table (the entry itself)",
             Stability::kept},
            {"implemented", ColumnType::boolean, "no: the number is not in use (sys_ni_syscall)",
             Stability::kept},
@@ -118,7 +118,7 @@ Table syscalls_table() {
             Stability::live},
            {"module", ColumnType::text, "the module that it lies in; NULL for none", Stability::live},
            {"expected", ColumnType::address,
-            "where the function of that name stands (of an ia32 call that is not there and enters another "
+            "where the function of that name stands (of a call that is not there and enters another "
             "one: sys_ni_syscall); NULL if only the table tells the name",
             Stability::kept},
            {"expected_unknown", ColumnType::text,

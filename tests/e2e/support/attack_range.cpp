@@ -127,8 +127,9 @@ AttackRange::Outcome AttackRange::run(const Attack& attack) {
         outcome.unknown = known->second;
         return {};
       }
-      if (!pokes) return fail(pokes.error().within("prepare"));
-      outcome.applies = !pokes->empty();
+      // Of a kernel that tells little an attack may not find what it has to change.
+      if (!pokes && unknown_.empty()) return fail(pokes.error().within("prepare"));
+      outcome.applies = pokes && !pokes->empty();
       if (!outcome.applies) return {};
       RINGSIDE_TRY(writes, plan(*pokes, *kernel));
     }

@@ -159,10 +159,10 @@ Listing<CodeOwner> code_owners(Kernel& kernel) {
     add_struct_ops(kernel, owners);
     add_runtime_code(kernel, owners);
     add_module_thunks(kernel, owners);
-    add_freed_module_text(kernel, owners);
   } else {
     add_by_caller(kernel, owners);
   }
+  add_freed_module_text(kernel, owners);
   return owners.take();
 }
 

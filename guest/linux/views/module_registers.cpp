@@ -105,6 +105,10 @@ std::optional<TracedFunctions> traced_outside_image(Kernel& kernel) {
     traced.problems.push_back(error.within("the records of ftrace"));
     return traced;
   };
+  // After a mistake of its own it takes no module in any more (kernel/trace/ftrace.c, ftrace_kill).
+  if (const auto disabled = kernel.find_symbol("ftrace_disabled"))
+    if (const auto value = kernel.read<std::int32_t>(*disabled); value && *value != 0)
+      return broken({Errc::unavailable, "ftrace has switched itself off (ftrace_disabled)"});
   if (!page.missing().empty()) return broken(page.missing().front());
   if (!function) return broken(function.error());
   auto at = kernel.read_pointer(*variable);

@@ -186,6 +186,16 @@ TEST_P(ModuleViews, OfAModuleWithOneFunctionThatStaysFtraceNeedsARecord) {
   EXPECT_EQ(hidden(listing), "veth ");
 }
 
+TEST_P(ModuleViews, AnFtraceThatHasSwitchedItselfOffAccusesNobody) {
+  world.kernel.put(world.kernel.define_variable("ftrace_disabled", 4), std::int32_t{1});
+  W::take_out(world.traced, veth);
+  world.finish();
+  const auto listing = module_views(world.kernel);
+  EXPECT_NE(problems(listing).find("switched itself off"), std::string::npos);
+  EXPECT_EQ(of(listing, veth).traced, std::nullopt);
+  EXPECT_EQ(hidden(listing), "");
+}
+
 TEST_P(ModuleViews, ATornRecordIsToldAndAccusesNobody) {
   W::take_out(world.with_bugs, evil);
   world.finish();

@@ -73,6 +73,12 @@ bool frees_init_memory(Kernel& kernel) {
   return frees(kernel).value_or(true);
 }
 
+bool frees_init_memory_now(Kernel& kernel) {
+  const auto function = kernel.find_symbol("do_free_init");
+  const auto workers = function ? who_runs(kernel, *function) : std::vector<Gva>{};
+  return workers && !workers->empty();
+}
+
 std::vector<Gva> init_memory_to_free(Kernel& kernel) {
   std::set<std::uint64_t> entries;
   const auto list = kernel.find_symbol("init_free_list"), function = kernel.find_symbol("do_free_init");

@@ -12,6 +12,10 @@ namespace ringside::guest::linux {
 /// do_free_init): meanwhile it belongs to no module. True as well where that cannot be told.
 bool frees_init_memory(Kernel& kernel);
 
+/// The work item is at it: it has taken memory from the list, and while it runs, what it has not freed yet
+/// may be in no place that can be read at one moment.
+bool frees_init_memory_now(Kernel& kernel);
+
 /// What of that is still to be freed: each struct mod_initfree that waits in init_free_list, or that the work
 /// item has taken from there and holds on its stack while it waits for all CPUs.
 std::vector<Gva> init_memory_to_free(Kernel& kernel);

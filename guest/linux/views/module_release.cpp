@@ -4,6 +4,7 @@
 #include "guest/linux/module_layout.h"
 #include "guest/linux/pages/vmalloc_areas.h"
 #include "guest/linux/views/held_on_stacks.h"
+#include "guest/linux/views/init_memory.h"
 
 #include <algorithm>
 #include <array>
@@ -59,6 +60,7 @@ std::optional<bool> module_memory_in_hand(Kernel& kernel, Gva gva) {
   // it.
   const Gva first = area == nullptr ? page_of(gva) : area->start;
   const std::uint64_t size = area == nullptr ? kPageSize : area->size;
+  if (frees_init_memory_now(kernel)) return true;
   Regions regions(kernel);
   return held_on_a_stack(kernel, kHolders, [&](Gva word) {
     return word - first < size ||

@@ -16,8 +16,12 @@ Result<Bytes> stack_in_use(Kernel& kernel, Gva task) {
   RINGSIDE_TRY(const Field sp, kernel.field("task_struct", "thread.sp"));
   RINGSIDE_TRY(const Gva bottom, kernel.read_pointer_field(task, stack));
   RINGSIDE_TRY(Gva top_of_use, kernel.read_pointer_field(task, sp));
+  const x86::CpuState* runs_it = nullptr;
   for (const auto& cpu : kernel.snapshot().cpus(RegisterGroups::general))
-    if (const Gva now{cpu.gpr[x86::rsp]}; now - bottom < kMostStack) top_of_use = now;
+    if (const Gva now{cpu.gpr[x86::rsp]}; now - bottom < kMostStack) {
+      top_of_use = now;
+      runs_it = &cpu;
+    }
   if (top_of_use < bottom || top_of_use - bottom >= kMostStack ||
       top_of_use.value % kernel.pointer_size() != 0)
     return fail(Errc::malformed, "a stack pointer outside of its stack");
@@ -33,6 +37,11 @@ Result<Bytes> stack_in_use(Kernel& kernel, Gva task) {
     }
     at = at + size;
   }
+  if (runs_it != nullptr)
+    for (const std::uint64_t value : runs_it->gpr) {
+      const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+      words.insert(words.end(), bytes, bytes + kernel.pointer_size());
+    }
   return words;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guest/linux/views/module_views.h"
 
+#include "guest/linux/views/init_memory.h"
+#include "guest/linux/views/module_release.h"
 #include "tests/unit/support/module_view_world.h"
 
 #include <gtest/gtest.h>
@@ -129,6 +131,17 @@ TEST_P(ModuleViews, MemoryWithoutAModuleIsInFlightWhileInitsAreFreed) {
   EXPECT_TRUE(in_flight([](W& one) { one.kernel.put_pointer(one.init_free_list, 0x5000); }));
   EXPECT_TRUE(in_flight([](W& one) { one.kernel.put_pointer(one.worker + 8, 0x1002800); }));
   EXPECT_TRUE(in_flight([](W& one) { one.add("coming", 1); }));
+}
+
+TEST_P(ModuleViews, WhileAWorkerFreesInitsAnyMemoryMayBeInItsHands) {
+  const Gva page{W::kModules + 0x80000};
+  W idle{GetParam()};
+  idle.finish();
+  EXPECT_FALSE(frees_init_memory_now(idle.kernel));
+  world.finish();
+  world.kernel.put_pointer(world.worker + 8, 0x1002800);
+  EXPECT_TRUE(frees_init_memory_now(world.kernel));
+  EXPECT_EQ(module_memory_in_hand(world.kernel, page), true);
 }
 
 TEST_P(ModuleViews, ModulesThatComeAndGoAreLeftOut) {

@@ -71,6 +71,13 @@ std::vector<std::uint32_t> offsets_that_fit(std::size_t from, std::size_t to, st
   return offsets;
 }
 
+/// Whether a kernel has set the registers of its system calls, so that their values can be recognised: those
+/// of SYSCALL, or, as kernels of 32 bits do, those of SYSENTER alone.
+bool has_entries(const x86::Msrs& msrs) {
+  return (msrs.star != 0 && msrs.lstar != 0 && msrs.sfmask != 0) ||
+         (msrs.sysenter_cs != 0 && msrs.sysenter_esp != 0 && msrs.sysenter_eip != 0);
+}
+
 }  // namespace
 
 bool holds_cpu(ByteView view, const x86::CpuState& cpu, x86::Emulator emulator) {
@@ -117,13 +124,6 @@ Result<std::vector<std::uint64_t>> unambiguous(const std::vector<std::vector<std
   }
   if (addresses.empty()) return fail(Errc::unavailable, "there is no vCPU");
   return addresses;
-}
-
-/// Whether a kernel has set the registers of its system calls, so that their values can be recognised: those
-/// of SYSCALL, or, as kernels of 32 bits do, those of SYSENTER alone.
-bool has_entries(const x86::Msrs& msrs) {
-  return (msrs.star != 0 && msrs.lstar != 0 && msrs.sfmask != 0) ||
-         (msrs.sysenter_cs != 0 && msrs.sysenter_esp != 0 && msrs.sysenter_eip != 0);
 }
 
 Result<MsrLayout> learn_layout(std::span<const Bytes> views, std::span<const x86::CpuState> known,

@@ -20,8 +20,8 @@
 /// and is learned from values known by another way.
 namespace ringside::guest::live {
 
-/// A view of one vCPU's state starts with the base of its ldt. What is enough of a view to recognise the
-/// vCPU.
+/// A view of one vCPU's state starts with the base of its ldt; so many bytes of it are enough to recognise
+/// the vCPU.
 inline constexpr std::size_t kFingerprintSize = 128;
 /// The MSRs are searched this far.
 inline constexpr std::size_t kViewSize = 64u << 10;
